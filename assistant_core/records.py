@@ -17,11 +17,7 @@ Acceptance = Literal["no", "word", "line"]
 Rating = Literal["helpful", "unhelpful"]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every record: immutable, keyword-only, strict when decoded."""
-
-
-class Command(Record):
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One command line that was run. What is unknown is None; secrets are already cut out of `line`."""
 
     line: str
@@ -38,7 +34,7 @@ class Command(Record):
     redacted: bool = False
 
 
-class Query(Record):
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the user has typed so far, and where. `text` may be empty: the next command is asked for."""
 
     text: str
@@ -49,7 +45,7 @@ class Query(Record):
     limit: int = 10
 
 
-class Candidate(Record):
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole line that starts with the text of the query, and what is known of it."""
 
     line: str
@@ -60,7 +56,7 @@ class Candidate(Record):
     last_exit: int | None = None
 
 
-class Suggestion(Record):
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the shell showed while a command was typed, and what became of it."""
 
     session: str
@@ -73,7 +69,7 @@ class Suggestion(Record):
     ran: bool  # whether the line that was run is the suggested one
 
 
-class Feedback(Record):
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The user's word on the last suggestion or answer."""
 
     at_ns: int
@@ -85,7 +81,7 @@ class Feedback(Record):
     response: str = ""  # what was shown
 
 
-class Example(Record):
+class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line and what it means, taught by the user."""
 
     at_ns: int
@@ -93,7 +89,7 @@ class Example(Record):
     meaning: str
 
 
-class Verdict(Record):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a line would do if it ran. `decision` and `crud` follow the strongest part of the line."""
 
     decision: Decision
@@ -105,7 +101,7 @@ class Verdict(Record):
     confidence: float = 1.0
 
 
-class Passage(Record):
+class Passage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One piece of a command line and the text that explains it."""
 
     words: str  # the piece, as typed
@@ -116,7 +112,7 @@ class Passage(Record):
     found: bool = True
 
 
-class Explanation(Record):
+class Explanation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command line, piece by piece in the order of the line."""
 
     line: str
