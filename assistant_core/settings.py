@@ -1,0 +1,268 @@
+"""Settings: defaults < config.toml < `$XONTRIB_ASSISTANT_<SECTION>_<KEY>`, and where our files live.
+
+The tables below are the only definition: names, types, defaults and the text that documents them. Standard
+library only, and no file is opened on import: the shell loads this module before its first prompt.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+
+from assistant_core.errors import SettingsError
+
+APPLICATION = "xontrib-assistant"
+PREFIX = "XONTRIB_ASSISTANT_"
+
+
+class Record(NamedTuple):
+    """What is remembered."""
+
+    enabled: Annotated[bool, "Remember commands."] = True
+    private: Annotated[bool, "Private mode: nothing is remembered or learned while it is on."] = False
+    ignore: Annotated[tuple[str, ...], "Regular expressions; a line in which one is found is not remembered."] = ()
+    excluded_directories: Annotated[tuple[str, ...], "Commands run in or below these are not remembered."] = (
+        "~/.ssh",
+        "~/.gnupg",
+        "~/.password-store",
+        "~/.config/pass",
+    )
+    environment: Annotated[tuple[str, ...], "Environment variables remembered with a command."] = (
+        "VIRTUAL_ENV",
+        "CONDA_DEFAULT_ENV",
+        "AWS_PROFILE",
+        "KUBECONFIG",
+        "DOCKER_CONTEXT",
+    )
+    retention_days: Annotated[int, "Commands older than this are deleted; 0 keeps them."] = 0
+    retention_rows: Annotated[int, "Only so many of the newest commands are kept; 0 keeps all."] = 0
+
+
+class Suggest(NamedTuple):
+    """What is offered while a line is typed."""
+
+    ghost: Annotated[bool, "Show ghost text behind the cursor."] = True
+    menu: Annotated[bool, "Put ranked lines first in the completion menu."] = True
+    empty: Annotated[bool, "Offer the next command at an empty prompt."] = True
+    threshold: Annotated[float, "Least probability (0..1) at which ghost text is shown."] = 0.15
+    empty_threshold: Annotated[float, "Least probability (0..1) at which the next command is offered."] = 0.5
+    deadline_ms: Annotated[int, "Longest wait for ghost text at a key, in milliseconds."] = 8
+    menu_items: Annotated[int, "Most ranked lines in the menu."] = 5
+
+
+class Keys(NamedTuple):
+    """Keys at the prompt, as prompt_toolkit names them; several in a row are parted by spaces, "" is none."""
+
+    accept_line: Annotated[str, "Take the whole ghost text (as Right does)."] = "escape ;"
+    accept_word: Annotated[str, "Take the next word of the ghost text (as Alt-F does)."] = "escape '"
+    cycle_next: Annotated[str, "Show the next candidate instead."] = "escape n"
+    cycle_previous: Annotated[str, "Show the previous candidate again."] = "escape p"
+    why: Annotated[str, "Say where the ghost text comes from."] = "escape i"
+    forget: Annotated[str, "Delete this line from memory for good."] = "escape x"
+
+
+class Guard(NamedTuple):
+    """The question before a dangerous line runs."""
+
+    enabled: Annotated[bool, "Ask before a line that would destroy something."] = True
+    timeout_s: Annotated[int, "Seconds until an unanswered question means No."] = 60
+
+
+class Service(NamedTuple):
+    """The process that ranks, one per user."""
+
+    enabled: Annotated[bool, "Start the service when a shell needs it."] = True
+    idle_minutes: Annotated[int, "Minutes without a shell after which the service ends."] = 30
+    log_level: Annotated[str, "Least severity that is logged: DEBUG, INFO, WARNING or ERROR."] = "INFO"
+
+
+class Settings(NamedTuple):
+    """All sections."""
+
+    record: Record = Record()
+    suggest: Suggest = Suggest()
+    keys: Keys = Keys()
+    guard: Guard = Guard()
+    service: Service = Service()
+
+
+class Setting(NamedTuple):
+    """One row of the tables above."""
+
+    section: str
+    key: str
+    type: Any
+    default: Any
+    doc: str
+
+    @property
+    def name(self) -> str:
+        """`section.key`, as in `assistant config get`."""
+        return f"{self.section}.{self.key}"
+
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable, without `$`."""
+        return f"{PREFIX}{self.section}_{self.key}".upper()
+
+
+def table() -> Iterator[Setting]:
+    """Yield every setting in the order of the sections."""
+    for section, defaults in Settings._field_defaults.items():
+        for key, hint in get_type_hints(type(defaults), include_extras=True).items():
+            kind, doc = get_args(hint)
+            yield Setting(section, key, kind, getattr(defaults, key), doc)
+
+
+def load(environ: Mapping[str, Any], file: Path) -> Settings:
+    """Return the settings in force for `environ` and the configuration `file`, which may be missing.
+
+    Raises SettingsError for an unknown section or key, or a value of the wrong type.
+    """
+    values = _from_file(file)
+    for setting in table():
+        if (value := environ.get(setting.variable)) is not None:
+            values[setting.name] = convert(setting, value, f"${setting.variable}")
+    sections = {
+        name: defaults._replace(
+            **{key: values[f"{name}.{key}"] for key in defaults._fields if f"{name}.{key}" in values}
+        )
+        for name, defaults in Settings._field_defaults.items()
+    }
+    return Settings(**sections)
+
+
+def find(name: str, where: str) -> Setting:
+    """Return the setting called `name` ("section.key"); raise SettingsError with the nearest name otherwise."""
+    known = {setting.name: setting for setting in table()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    raise SettingsError(f"{where}: there is no setting {name!r}; the nearest is {near[0]!r}")
+
+
+def convert(setting: Setting, value: object, where: str) -> Any:  # noqa: ANN401 - as wide as the settings' types
+    """Return `value`, from TOML or as the text of a variable, as the setting's type; raise SettingsError."""
+    converted = _CONVERT[setting.type](value)
+    if converted is None:
+        raise SettingsError(f"{where}: {setting.name} is {value!r}; expected {_EXPECTED[setting.type]}")
+    return converted
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise SettingsError(f"{file}: cannot be read as TOML: {error}; correct or remove it") from error
+    values = {}
+    for section, content in document.items():
+        if not isinstance(content, dict):
+            raise SettingsError(f"{file}: {section} = {content!r} stands outside a section such as [suggest]")
+        for key, value in content.items():
+            setting = find(f"{section}.{key}", str(file))
+            values[setting.name] = convert(setting, value, str(file))
+    return values
+
+
+def _boolean(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }.get(str(value).lower())
+
+
+def _integer(value: object) -> int | None:
+    try:
+        return None if isinstance(value, bool | float) else int(str(value))
+    except ValueError:
+        return None
+
+
+def _number(value: object) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        return tuple(filter(None, value.split(os.pathsep)))
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return None
+
+
+_CONVERT = {bool: _boolean, int: _integer, float: _number, str: _text, tuple[str, ...]: _texts}
+_EXPECTED = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple[str, ...]: "a list of texts",
+}
+
+
+class Paths(NamedTuple):
+    """Where our files live; folders are created 0700 and files 0600 by whoever writes them."""
+
+    data: Path
+    config: Path
+    state: Path
+    cache: Path
+    runtime: Path
+
+    @property
+    def history(self) -> Path:
+        """The history database."""
+        return self.data / "history.db"
+
+    @property
+    def settings(self) -> Path:
+        """The configuration file."""
+        return self.config / "config.toml"
+
+    @property
+    def socket(self) -> Path:
+        """The service's socket."""
+        return self.runtime / "service.sock"
+
+
+def paths(environ: Mapping[str, Any]) -> Paths:
+    """Return our folders by the XDG base directory specification, on every system."""
+    home = Path(str(environ.get("HOME") or Path.home()))
+
+    def base(variable: str, fallback: Path) -> Path:
+        value = Path(str(environ.get(variable) or ""))
+        return (value if value.is_absolute() else fallback) / APPLICATION
+
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    return Paths(
+        data=base("XDG_DATA_HOME", home / ".local/share"),
+        config=base("XDG_CONFIG_HOME", home / ".config"),
+        state=base("XDG_STATE_HOME", home / ".local/state"),
+        cache=base("XDG_CACHE_HOME", home / ".cache"),
+        runtime=Path(str(runtime)) / APPLICATION if runtime else Path(f"/tmp/{APPLICATION}-{os.getuid()}"),  # noqa: S108 - the service checks owner and mode
+    )
+
+
+def private_directory(path: Path) -> Path:
+    """Create `path` and its parents, the last one for the owner alone (0700); return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
