@@ -117,7 +117,7 @@ class Store:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeError) as error:
             raise StoreError(f"{self.path}: {error}; `assistant doctor` says what to do") from error
 
     @contextmanager
@@ -359,8 +359,10 @@ class Store:
 
     def check(self) -> list[str]:
         """Return what SQLite's integrity check finds; empty when the file is sound."""
-        with self._errors():
-            found = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
+        try:
+            found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
+        except sqlite3.DatabaseError as error:
+            found = [str(error)]
         return [] if found == ["ok"] else found
 
 

@@ -1,0 +1,84 @@
+"""Settings: precedence, conversion, and messages that name the thing, the value and the expectation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from assistant_core import settings
+from assistant_core.errors import SettingsError
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_defaults_hold_where_nothing_is_said(tmp_path: Path) -> None:
+    assert settings.load({}, tmp_path / "missing.toml") == settings.Settings()
+
+
+def test_a_variable_overrides_the_file_and_the_file_the_default(tmp_path: Path) -> None:
+    file = write(tmp_path, "[suggest]\ndeadline_ms = 5\nmenu_items = 3\n")
+    loaded = settings.load({"XONTRIB_ASSISTANT_SUGGEST_DEADLINE_MS": "4"}, file)
+    assert (loaded.suggest.deadline_ms, loaded.suggest.menu_items, loaded.suggest.ghost) == (4, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("record.enabled", "off", False),
+        ("record.enabled", "1", True),
+        ("record.enabled", False, False),
+        ("suggest.threshold", "0.4", 0.4),
+        ("suggest.threshold", 1, 1.0),
+        ("suggest.deadline_ms", 12, 12),
+        ("record.ignore", ["a", "b"], ("a", "b")),
+        ("record.ignore", "a:b", ("a", "b")),
+        ("keys.why", "escape i", "escape i"),
+    ],
+)
+def test_values_are_converted(name: str, value: object, expected: object) -> None:
+    assert settings.convert(settings.find(name, "here"), value, "here") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[suggest]\ntreshold = 0.3\n", "no setting 'suggest.treshold'; the nearest is 'suggest.threshold'"),
+        ("[suggest]\nthreshold = 'high'\n", "suggest.threshold is 'high'; expected a number"),
+        ("[suggest]\ndeadline_ms = 1.5\n", "suggest.deadline_ms is 1.5; expected a whole number"),
+        ("[record]\nenabled = 'perhaps'\n", "record.enabled is 'perhaps'; expected true or false"),
+        ("[record]\nignore = [1]\n", "record.ignore is [1]; expected a list of texts"),
+        ("ghost = true\n", "ghost = True stands outside a section"),
+        ("[suggest\n", "cannot be read as TOML"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named_with_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(SettingsError, match=re.escape(message)) as caught:
+        settings.load({}, file)
+    assert str(file) in str(caught.value)
+
+
+def test_every_setting_has_a_doc_a_default_of_its_type_and_a_variable() -> None:
+    rows = list(settings.table())
+    assert len({row.variable for row in rows}) == len(rows)
+    for row in rows:
+        assert row.doc.endswith((".", ";"))
+        assert settings.convert(row, row.default, "default") == row.default
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"HOME": "/h"}, "/h/.local/share/xontrib-assistant"),
+        ({"HOME": "/h", "XDG_DATA_HOME": "/d"}, "/d/xontrib-assistant"),
+        ({"HOME": "/h", "XDG_DATA_HOME": "relative"}, "/h/.local/share/xontrib-assistant"),
+    ],
+)
+def test_folders_follow_the_base_directory_specification(environ: dict[str, str], expected: str) -> None:
+    assert settings.paths(environ).data == Path(expected)
