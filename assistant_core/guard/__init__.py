@@ -1,0 +1,35 @@
+"""A line → a verdict, before it runs.
+
+In: the line as typed and the surroundings it would run in. Out: `records.Verdict`. The way through, each module read in
+this order: `syntax` (or, where the grammar finds an error, `tokens`) parses the line into `tree`; `evaluate` walks it as a
+shell would, with `words` to resolve words, `flows` for what pipes carry, `codes` for other languages and `hosts` for lists;
+each command goes through `calls` to `rules`, which asks `paths` what it is about; `report` sums up. Nothing is run, no file
+is read but our own data.
+"""
+
+import os
+
+from assistant_core.guard import pycode, syntax
+from assistant_core.guard.evaluate import Context, Evaluator
+from assistant_core.guard.report import ALLOWED, Report
+from assistant_core.records import Verdict
+
+__all__ = ["ALLOWED", "Context", "classify"]
+
+
+def classify(line: str, context: Context | None = None) -> Verdict:
+    """Return what `line` would do; without a context, as seen by this process. Raises nothing."""
+    report = Report()
+    evaluator = Evaluator(context or here(), report)
+    if not pycode.xonsh(line, evaluator):
+        evaluator.node(syntax.parse(line))
+    return report.verdict()
+
+
+def here() -> Context:
+    """Return where a line typed in this process would run."""
+    try:
+        cwd = os.getcwd()  # noqa: PTH109 - a text is wanted
+    except OSError:  # the folder is gone
+        cwd = os.environ.get("PWD", "/")
+    return Context(os.environ, cwd, os.path.expanduser("~"))  # noqa: PTH111 - a text is wanted

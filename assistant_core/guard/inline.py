@@ -1,0 +1,76 @@
+"""Code of scripting languages → the commands in it, by the patterns of inline.toml.
+
+In: code, its language, the walker. Out: commands put to the walker. Only literal arguments are seen.
+"""
+
+import functools
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from assistant_core.guard.words import ansi
+
+if TYPE_CHECKING:
+    from assistant_core.guard.codes import Walker
+
+LONGEST = 100_000  # characters
+MOST_FOUND = 64
+
+_SCHEDULE = re.compile(r"\s*(?:@\w+|(?:[\d*/,a-zA-Z-]+\s+){5})(?:root\s+(?=\S))?\s*(?P<command>.*)")
+
+
+class _Pattern(NamedTuple):
+    find: re.Pattern[str]
+    call: tuple[str, ...]
+
+
+@functools.cache
+def _patterns(language: str) -> tuple[_Pattern, ...]:
+    data = tomllib.loads((Path(__file__).parent / "inline.toml").read_text(encoding="utf-8"))
+    strings = data["strings"]
+    return tuple(
+        _Pattern(re.compile(each["find"].replace("<string>", strings), re.DOTALL), tuple(each["call"]))
+        for each in data["pattern"]
+        if language in each["languages"]
+    )
+
+
+def walk(language: str, text: str, walker: "Walker") -> None:
+    """Walk the commands that stand in code."""
+    found_any = False
+    for pattern in _patterns(language):
+        for _, found in zip(range(MOST_FOUND), pattern.find.finditer(text[:LONGEST]), strict=False):
+            values = {name: _text(value) for name, value in found.groupdict("").items()}
+            call = [word.format_map(_Texts(values)) for word in pattern.call]
+            found_any = True
+            if call[0] == "sh":
+                walker.script(call[-1])
+            else:
+                walker.run(call)
+    if not found_any:
+        walker.report.effect("READ")
+
+
+class _Texts(dict[str, str]):
+    """The values of one match; `{a}` is the first of a, a2, a3 that is not empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+def _text(literal: str) -> str:
+    """Return the text of a string literal."""
+    if literal[:1] in "'\"`" and len(literal) > 1:
+        return literal[1:-1] if literal[0] == "'" else ansi(literal[1:-1])
+    return literal
+
+
+def crontab(text: str, walker: "Walker") -> None:
+    """Walk the commands of a crontab; one without any line is the end of all jobs."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not lines:
+        walker.judge(["<empty-crontab>"])
+    for line in lines[:MOST_FOUND]:
+        if (found := _SCHEDULE.fullmatch(line)) and not re.match(r"\s*\w+\s*=", line):
+            walker.script(found["command"])

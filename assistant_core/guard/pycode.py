@@ -1,0 +1,343 @@
+"""Python and xonsh code → the commands in it, read with `ast`.
+
+In: code with literal arguments, and the walker. Out: commands put to the walker. Values are followed through assignments,
+joins, formatting and a few functions on paths; what else there is, is unknown. Nothing is imported or run.
+"""
+
+import ast
+import base64
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from assistant_core.guard.paths import UNKNOWN
+from assistant_core.guard.tokens import closing
+
+if TYPE_CHECKING:
+    from assistant_core.guard.codes import Walker
+
+LONGEST = 50_000  # characters
+Value = str | list[str]
+
+# What a call amounts to: words, in which {0} is the first argument, {self} the object.
+_CALLS: Mapping[str, tuple[str, ...]] = {
+    "shutil.rmtree": ("rm", "-r", "{0}"),
+    "os.remove": ("<code-delete>", "{0}"),
+    "os.unlink": ("<code-delete>", "{0}"),
+    "os.rmdir": ("rmdir", "{0}"),
+    "os.removedirs": ("rmdir", "{0}"),
+    "os.truncate": (">", "{0}"),
+    "os.rename": ("mv", "{0}", "{1}"),
+    "os.replace": ("mv", "{0}", "{1}"),
+    "shutil.move": ("mv", "{0}", "{1}"),
+    "shutil.copy": ("cp", "{0}", "{1}"),
+    "shutil.copyfile": ("cp", "{0}", "{1}"),
+    "os.chmod": ("chmod", "777", "{0}"),
+    "os.chown": ("chown", "x", "{0}"),
+    "Path.unlink": ("<code-delete>", "{self}"),
+    "Path.rmdir": ("rmdir", "{self}"),
+    "Path.rmtree": ("rm", "-r", "{self}"),
+    "Path.write_text": (">", "{self}"),
+    "Path.write_bytes": (">", "{self}"),
+}
+_SHELL = frozenset(
+    ("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput", "execx", "evalx")
+)
+_PROCESS = frozenset(f"subprocess.{name}" for name in ("run", "call", "Popen", "check_call", "check_output"))
+_EXEC = re.compile(r"os\.(exec|spawn)[lvpe]+|pty\.spawn")
+_SAFE = frozenset("print len str repr int list dict sorted sum range type min max abs round bytes set tuple format".split())
+_LISTS = re.compile(r"(?:os\.(walk|listdir|scandir)|glob\.i?glob|Path\.(iterdir|rglob|glob|walk))")
+
+
+def walk(code: str, walker: "Walker") -> None:
+    """Walk the commands in Python code; code that is not Python is left to the patterns."""
+    from assistant_core.guard import inline  # noqa: PLC0415 - both are walked by the other
+
+    try:
+        tree = ast.parse(textwrap.dedent(code[:LONGEST]))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        inline.walk("python", code, walker)
+        return
+    if "socket" in code or "fork" in code:
+        inline.walk("python", code, walker)
+    Reader(walker).walk(tree)
+
+
+def value(code: str, walker: "Walker") -> str:
+    """Return the value of an expression as the words it gives in a command."""
+    try:
+        tree = ast.parse(prepared(code).strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return UNKNOWN
+    found = Reader(walker).value(tree.body)
+    return "\ue003".join(found) if isinstance(found, list) else found
+
+
+class Reader:
+    """Follows the statements of a module in order."""
+
+    def __init__(self, walker: "Walker") -> None:
+        self._walker = walker
+        self._names: dict[str, str] = {}  # what a name was imported as
+        self._left = 2_000  # nodes
+
+    def walk(self, tree: ast.AST) -> None:
+        """Walk every statement and call below `tree`."""
+        self._left -= 1
+        if self._left < 0:
+            return
+        if isinstance(tree, ast.Import):
+            self._names |= {each.asname or each.name: each.name for each in tree.names}
+        elif isinstance(tree, ast.ImportFrom):
+            self._names |= {each.asname or each.name: f"{tree.module}.{each.name}" for each in tree.names}
+        elif isinstance(tree, ast.Assign):
+            self._assign(tree.targets, tree.value)
+        elif isinstance(tree, ast.For | ast.comprehension):
+            self._assign([tree.target], tree.iter)
+        elif isinstance(tree, ast.ListComp | ast.GeneratorExp | ast.SetComp):
+            for each in tree.generators:
+                self.walk(each)
+            self.walk(tree.elt)
+            return
+        elif isinstance(tree, ast.Call):
+            self._call(tree)
+        for child in ast.iter_child_nodes(tree):
+            self.walk(child)
+
+    def _assign(self, targets: list[ast.expr], node: ast.expr) -> None:
+        found = self.value(node)
+        for target in targets:
+            text = found if isinstance(found, str) else "\ue003".join(found)
+            if isinstance(target, ast.Name):
+                self._walker.assign(target.id, text)
+            elif isinstance(target, ast.Tuple):
+                for index, each in enumerate(target.elts):
+                    if isinstance(each, ast.Name):
+                        self._walker.assign(each.id, text if not index else "*")
+            elif isinstance(target, ast.Subscript) and self.name(target.value) == "aliases":
+                self._walker.script(text.replace("\ue003", " "))
+            elif isinstance(target, ast.Attribute) and self.name(target.value) == _ENV:
+                self._walker.assign(target.attr, text)
+
+    def name(self, node: ast.AST) -> str:
+        """Return the dotted name of what is called: imports are followed, a pathlib object is `Path`."""
+        if isinstance(node, ast.Name):
+            return self._names.get(node.id, node.id)
+        if isinstance(node, ast.Attribute):
+            owner = self.name(node.value)
+            return f"{owner}.{node.attr}" if owner else node.attr
+        if isinstance(node, ast.Call):
+            made = self.name(node.func)
+            if made == "__import__" and node.args:
+                found = self.value(node.args[0])
+                return found if isinstance(found, str) else ""
+            if made.rsplit(".", 1)[-1] in ("Path", "PosixPath") or made.startswith(("Path.", "pathlib.Path.")):
+                return "Path"
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            return self.name(node.left)
+        return ""
+
+    def _call(self, node: ast.Call) -> None:
+        name = self.name(node.func).replace("pathlib.Path", "Path")
+        if name == _SCRIPT:
+            self._walker.script(str(ast.literal_eval(node.args[0])), keep=True)
+        elif name in _SHELL or (name in _PROCESS and self._as_text(node)):
+            self._walker.script(self._text(node, 0))
+        elif name in _PROCESS or _EXEC.fullmatch(name):
+            self._run(node)
+        elif name == "open" or name == "io.open" or name == "Path.open":
+            self._open(node, name)
+        elif name in ("exec", "eval", "compile") and node.args:
+            self._nested(node)
+        elif form := _CALLS.get(name):
+            owner = self.value(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+            fill = {"{0}": self._text(node, 0), "{1}": self._text(node, 1), "{self}": owner if isinstance(owner, str) else UNKNOWN}
+            self._walker.run([fill.get(word, word) for word in form])
+        else:
+            self._walker.report.effect("READ" if name.split(".")[-1] in _SAFE else "READ")
+
+    def _as_text(self, node: ast.Call) -> bool:
+        shell = any(each.arg == "shell" for each in node.keywords)
+        return shell or (bool(node.args) and isinstance(node.args[0], ast.Constant | ast.JoinedStr))
+
+    def _run(self, node: ast.Call) -> None:
+        found = [self.value(arg) for arg in node.args]
+        words = [word for each in found for word in (each if isinstance(each, list) else [each])]
+        if len(found) > 1 and isinstance(found[0], str) and isinstance(found[1], list):
+            words = found[1]
+        if words and re.fullmatch(r"(/\w+)*/?(ba|da|z|k)?sh", words[0]) and words[1:] in ([], ["-i"]):
+            self._walker.judge(["<inline-shell>", *words])
+        elif words:
+            self._walker.run(words)
+
+    def _open(self, node: ast.Call, name: str) -> None:
+        mode = next((each.value for each in node.keywords if each.arg == "mode"), None)
+        position = 0 if name == "Path.open" else 1
+        found = self.value(mode) if mode else self._text(node, position) if len(node.args) > position else "r"
+        if isinstance(found, str) and found[:1] in ("w", "x", "a"):
+            owner = self.value(node.func.value) if position == 0 and isinstance(node.func, ast.Attribute) else self._text(node, 0)
+            self._walker.judge([">" if found[0] == "w" else ">>", owner if isinstance(owner, str) else UNKNOWN])
+
+    def _nested(self, node: ast.Call) -> None:
+        argument = node.args[0]
+        found = self.value(argument)
+        if isinstance(found, str) and "\ue000" < found[:1] < "\uf000":
+            self._walker.code("python", found)
+            self._walker.judge(["<exec>", found])
+        elif isinstance(found, str):
+            walk(found, self._walker)
+
+    def _text(self, node: ast.Call, index: int) -> str:
+        found = self.value(node.args[index]) if index < len(node.args) else UNKNOWN
+        return found if isinstance(found, str) else "\ue003".join(found)
+
+    def value(self, node: ast.AST) -> Value:
+        """Return the text of an expression, a list of texts, or unknown."""
+        self._left -= 1
+        if self._left < 0:
+            return UNKNOWN
+        if isinstance(node, ast.Constant):
+            return node.value.decode("latin-1") if isinstance(node.value, bytes) else str(node.value)
+        if isinstance(node, ast.Name):
+            found = self._walker.variable(node.id)
+            return UNKNOWN if found == "\ue001" else found
+        if isinstance(node, ast.List | ast.Tuple):
+            found = [self.value(each) for each in node.elts]
+            return [each if isinstance(each, str) else UNKNOWN for each in found]
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(self._str, node.values))
+        if isinstance(node, ast.FormattedValue):
+            return self.value(node.value)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
+            return self._str(node.left) + ("/" if isinstance(node.op, ast.Div) else "") + self._str(node.right)
+        if isinstance(node, ast.Attribute) and self.name(node.value) == _ENV:
+            return self._walker.variable(node.attr)
+        if isinstance(node, ast.Subscript) and self.name(node.value) == "os.environ":
+            return self._walker.variable(self._str(node.slice))
+        return self._called(node) if isinstance(node, ast.Call) else UNKNOWN
+
+    def _str(self, node: ast.AST) -> str:
+        found = self.value(node)
+        return found if isinstance(found, str) else UNKNOWN
+
+    def _called(self, node: ast.Call) -> Value:
+        name = self.name(node.func).replace("pathlib.Path", "Path")
+        texts = [self._str(arg) for arg in node.args]
+        first = texts[0] if texts else ""
+        if name == _SCRIPT:
+            return self._walker.output(first)
+        if _LISTS.fullmatch(name):
+            return self._listed(node, name, first)
+        if made := _VALUES.get(name):
+            return made(first, texts, self._walker)
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if owner and node.func.attr in ("decode", "strip", "encode", "resolve", "expanduser", "absolute", "split", "splitlines"):  # type: ignore[attr-defined]
+            found = self._str(owner)
+            return self._walker.home_of("") + found[1:] if found[:1] == "~" else found
+        return UNKNOWN
+
+    def _listed(self, node: ast.Call, name: str, first: str) -> str:
+        base = self._str(node.func.value) if name.startswith("Path.") and isinstance(node.func, ast.Attribute) else first
+        if name.startswith("glob"):
+            return first
+        return f"{base.rstrip('/')}/**" if name != "Path.glob" else f"{base}/{first}"
+
+
+def _decode(first: str, _: list[str], __: "Walker") -> str:
+    try:
+        return base64.b64decode(first).decode()
+    except ValueError:
+        return UNKNOWN
+
+
+def _expanded(first: str, _: list[str], walker: "Walker") -> str:
+    return walker.home_of("") + first[1:] if first[:1] == "~" else first
+
+
+_VALUES: Mapping[str, Callable[[str, list[str], "Walker"], Value]] = {
+    "os.path.expanduser": _expanded,
+    "os.path.join": lambda _, texts, __: "/".join(texts),
+    "Path": lambda first, texts, _: "/".join(texts) or ".",
+    "str": lambda first, _, __: first,
+    "os.fspath": lambda first, _, __: first,
+    "os.path.abspath": lambda first, _, __: first,
+    "Path.home": lambda _, __, walker: walker.home_of(""),
+    "Path.cwd": lambda _, __, ___: ".",
+    "os.getcwd": lambda _, __, ___: ".",
+    "os.getenv": lambda first, _, walker: walker.variable(first),
+    "os.environ.get": lambda first, _, walker: walker.variable(first),
+    "tempfile.mkdtemp": lambda _, __, ___: "/tmp/tmp.mktemp",  # noqa: S108 - what it gives
+    "base64.b64decode": _decode,
+    "bytes.fromhex": lambda first, _, __: bytes.fromhex(first).decode("latin-1") if re.fullmatch("(..)+", first) else UNKNOWN,
+    "shlex.split": lambda first, _, __: first.split(),
+}
+
+_SCRIPT, _ENV = "xonsh_script", "xonsh_environ"  # names that stand for xonsh's own syntax
+_XONSH = re.compile(r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|@\((?P<python>)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
+_PYTHON = re.compile(
+    r"""[$!@]\(|[$!]\[|\bg`|^\s*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)\b[^;|&]*[:(\s]"""
+    r"""|^\s*[\w.\[\]'"]+\s*=\s|\w\(['"]|\w\(\w*\)|^\s*\$\w+\s*=\s|\w\([$@!]""",
+    re.MULTILINE,
+)
+_HEADER = re.compile(r"\s*(?:for|if|while|with|def|class|try|elif|else|except|finally|async)\b.*:\s*(?:#.*)?$")
+
+
+def prepared(code: str) -> str:
+    """Return xonsh code as Python: commands in it become calls, `$NAME` an attribute."""
+    parts, position = [], 0
+    while found := _XONSH.search(code, position):
+        parts.append(code[position : found.start()])
+        position = found.end()
+        if found["open"]:
+            end = closing(code, position, ")" if found["open"][-1] == "(" else "]")
+            parts.append(f"{_SCRIPT}({code[position : end - 1]!r})")
+            position = end
+        elif found["python"] is not None:
+            parts.append("(")
+        elif found["glob"] is not None or found["regex"] is not None:
+            parts.append(repr(found["glob"] if found["glob"] is not None else found["regex"]))
+        elif found["name"]:
+            parts.append(f"{_ENV}.{found['name']}" if not found["name"][0].isdigit() else found[0])
+        elif found["text"] is not None:
+            parts.append(found[0])
+        elif found[0].startswith("$"):
+            parts.append(_ENV)
+    return "".join(parts) + code[position:]
+
+
+def xonsh(line: str, walker: "Walker") -> bool:
+    """Walk a line as xonsh's Python, if it is that; return whether it is."""
+    if not _PYTHON.search(line) or len(line) > LONGEST:
+        return False
+    tree = _parsed(prepared(line))
+    if tree is not None:
+        if not any(isinstance(each, ast.Call | ast.Assign | ast.Import | ast.ImportFrom | ast.FunctionDef | ast.Assert | ast.Delete) for each in ast.walk(tree)) or any(
+            isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in tree.body
+        ):
+            return False
+        Reader(walker).walk(tree)
+        return True
+    return "\n" in line and any(map(_HEADER.match, line.split("\n"))) and _block(line, walker)
+
+
+def _block(text: str, walker: "Walker") -> bool:
+    """Walk a block line by line: what is not Python is a command."""
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        header = _HEADER.match(line)
+        stripped = prepared(line).strip()
+        tree = _parsed(f"if 1: pass\n{stripped} pass" if re.match("el|ex|fin", stripped) else f"{stripped} pass") if header else None
+        if tree is not None:
+            Reader(walker).walk(tree)
+        elif not xonsh(line.strip(), walker):
+            walker.script(line.strip(), keep=True)
+    return True
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

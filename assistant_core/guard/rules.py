@@ -1,0 +1,287 @@
+"""Rule files, ready to be asked: programs are found by name, and a call is judged by the first rule that fits.
+
+In: the folder `rules` and `wrappers.toml`, described in rules/RULES.md; a `Call`. Out: the rule that fits, if any, and
+the words it is about. Files are found by their first line and read when first needed.
+"""
+
+import functools
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from assistant_core.guard import paths
+from assistant_core.guard.calls import Call, Table, tables
+from assistant_core.guard.rulefile import Payload, Rule, RuleFile, load, load_many
+from assistant_core.records import Crud
+
+FOLDER = Path(__file__).parent / "rules"
+WRAPPERS = FOLDER.parent / "wrappers.toml"
+PLAIN_PROGRAMS = FOLDER.parent / "programs.toml"
+
+_ALTERNATIVES = re.compile(r"\|(?=!?-)")
+
+
+class Asked(NamedTuple):
+    """A call and what it runs in: what conditions are put to."""
+
+    call: Call
+    place: paths.Place
+    sources: Mapping[str, str]  # unknown text → the command that it is the output of
+    stdin: frozenset[str]
+    elevated: bool
+
+
+class Fit(NamedTuple):
+    """A rule that fits, and the words that made it fit."""
+
+    rule: Rule
+    words: tuple[str, ...]
+    operands: list[str]  # after the subcommand
+
+
+Check = Callable[[Asked, list[str]], "tuple[str, ...] | None"]  # None: does not hold; else the words it is about
+
+
+class Program(NamedTuple):
+    """What one file says of a program."""
+
+    file: RuleFile
+    tables: Mapping[str, Table]
+    rules: tuple[tuple[Rule, frozenset[str], tuple[tuple[str, ...], ...], tuple[Check, ...]], ...]
+    cruds: Mapping[str, Crud]
+
+
+@functools.cache
+def _index() -> Mapping[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        with path.open(encoding="utf-8") as lines:
+            first = lines.readline()
+        for name in re.findall(r'"([^"]+)"', first.partition("=")[2]):
+            found[name] = (*found.get(name, ()), path)
+    return found
+
+
+@functools.cache
+def _wrappers() -> Mapping[str, RuleFile]:
+    return {name: file for file in load_many(WRAPPERS) for name in file.program}
+
+
+@functools.cache
+def plain_programs() -> Mapping[str, Crud]:
+    """Return the class of each program that needs no rules."""
+    listed = tomllib.loads(PLAIN_PROGRAMS.read_text(encoding="utf-8"))
+    return {name: crud for crud in get_args(Crud) for name in listed.get(crud, "").split()}
+
+
+@functools.cache
+def programs(name: str) -> tuple[Program, ...]:
+    """Return what the rule files say of the program `name`, and whether it wraps another; nothing where none names it."""
+    wrapper = _wrappers().get(name)
+    return (*map(program, _index().get(name, ())), *((_wrapper(name),) if wrapper else ()))
+
+
+@functools.cache
+def _wrapper(name: str) -> Program:
+    return compiled(_wrappers()[name])
+
+
+@functools.cache
+def program(path: Path) -> Program:
+    """Return the file at `path`, ready. Raises ValueError naming file and field."""
+    return compiled(load(path))
+
+
+def compiled(file: RuleFile) -> Program:
+    """Return a rule file with its patterns compiled."""
+    classes: Mapping[Crud, list[str]] = {
+        "READ": file.reads,
+        "CREATE": file.creates,
+        "EXEC": file.executes,
+        "UPDATE": file.updates,
+        "DELETE": file.deletes,
+    }
+    cruds = {path: crud for crud, listed in classes.items() for path in listed}
+    rules = tuple((rule, *_paths(rule), _checks(rule)) for rule in file.rule)
+    return Program(file, tables(file), rules, cruds)
+
+
+def _paths(rule: Rule) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
+    split = tuple(tuple(path.split()) for path in rule.sub)
+    firsts = {path[0] if path else "" for path in split}
+    return frozenset(() if "*" in firsts or "" in firsts else firsts), split
+
+
+def crud(known: Program, call: Call) -> Crud:
+    """Return the class of a call that no rule speaks about."""
+    if known.cruds:
+        for length in range(min(len(call.args), 4), -1, -1):
+            if found := known.cruds.get(" ".join(call.args[:length])):
+                if length or not call.args:
+                    return found
+    return known.file.crud
+
+
+def first_fit(known: Program, asked: Asked) -> Fit | None:
+    """Return the first rule that fits the call."""
+    args = asked.call.args
+    head = args[0] if args else ""
+    for rule, firsts, subs, checks in known.rules:
+        if firsts and head not in firsts:
+            continue
+        operands = _below(args, subs) if subs else args
+        if operands is None:
+            continue
+        words: tuple[str, ...] = ()
+        for check in checks:
+            found = check(asked, operands)
+            if found is None:
+                break
+            words = found or words
+        else:
+            return Fit(rule, words, operands)
+    return None
+
+
+def harmless(known: Program, call: Call) -> bool:
+    """Return whether the call says itself that it will change nothing."""
+    return any(holds(_pattern(pattern), call.options) for pattern in call.table.harmless)
+
+
+def has_payload(known: Program, call: Call, payload: Payload) -> list[str] | None:
+    """Return the operands below the payload's subcommand where the payload applies to the call; else None."""
+    subs = tuple(tuple(path.split()) for path in payload.sub)
+    if any(holds(_pattern(pattern), call.options) for pattern in payload.unless):
+        return None
+    return _below(call.args, subs)
+
+
+def _below(args: list[str], subs: tuple[tuple[str, ...], ...]) -> list[str] | None:
+    """Return the operands below the first of the subcommand paths that fits; None where none does."""
+    for path in subs:
+        if len(path) <= len(args) and all(want in ("*", have) for want, have in zip(path, args, strict=False)):
+            return args[len(path) :]
+    return None
+
+
+Pattern = tuple[tuple[bool, str, re.Pattern[str] | None], ...]
+
+
+@functools.cache
+def _pattern(text: str) -> Pattern:
+    """Read an option pattern: `A`, `!A`, `A=regex`, and `|` between alternatives."""
+    found = []
+    for each in _ALTERNATIVES.split(text):
+        name, equals, value = each.removeprefix("!").partition("=")
+        found.append((not each.startswith("!"), name, re.compile(value) if equals else None))
+    return tuple(found)
+
+
+def holds(pattern: Pattern, options: Mapping[str, list[str]]) -> bool:
+    """Return whether one of the alternatives of an option pattern holds."""
+    for wanted, name, value in pattern:
+        given = name in options and (value is None or any(value.fullmatch(text) for text in options[name]))
+        if given == wanted:
+            return True
+    return False
+
+
+def _checks(rule: Rule) -> tuple[Check, ...]:
+    """Return the rule's conditions, the cheapest first."""
+    checks: list[Check | None] = [
+        *(_given(_pattern(pattern), wanted=True) for pattern in rule.options),
+        *(_given(_pattern(pattern), wanted=False) for pattern in rule.unless),
+        _elevated if rule.elevated else None,
+        _flow(frozenset(rule.stdin)) if rule.stdin else None,
+        _count(rule.count) if rule.count else None,
+        *(_operand(index, text) for index, text in enumerate((rule.arg1, rule.arg2, rule.arg3)) if text),
+        _operand(-1, rule.last) if rule.last else None,
+        _some(rule.args) if rule.args else None,
+        _none(rule.no_args) if rule.no_args else None,
+        _source(rule.source) if rule.source else None,
+        _text(rule.text) if rule.text else None,
+        _targets(rule) if rule.targets else None,
+    ]
+    return tuple(check for check in checks if check)
+
+
+def _given(pattern: Pattern, *, wanted: bool) -> Check:
+    return lambda asked, _: () if holds(pattern, asked.call.options) is wanted else None
+
+
+def _elevated(asked: Asked, _: list[str]) -> tuple[str, ...] | None:
+    return () if asked.elevated else None
+
+
+def _flow(kinds: frozenset[str]) -> Check:
+    return lambda asked, _: None if kinds.isdisjoint(asked.stdin) else ()
+
+
+def _count(text: str) -> Check:
+    low, _, high = text.partition("-")
+    least = int(low.removesuffix("+"))
+    most = int(high) if high else least if low[-1] != "+" else 1 << 30
+    return lambda _, args: () if least <= len(args) <= most else None
+
+
+def _operand(index: int, text: str) -> Check:
+    search = re.compile(text).search
+    return lambda _, args: (
+        (args[index],) if len(args) > max(index, 0) and search(paths.plain(args[index])) else None
+    )  # fmt: skip
+
+
+def _some(text: str) -> Check:
+    search = re.compile(text).search
+    return lambda _, args: tuple(arg for arg in args if search(paths.plain(arg))) or None
+
+
+def _none(text: str) -> Check:
+    search = re.compile(text).search
+    return lambda _, args: None if any(search(paths.plain(arg)) for arg in args) else ()
+
+
+def _text(text: str) -> Check:
+    search = re.compile(text).search
+    return lambda asked, _: () if search(paths.plain(" ".join(asked.call.words))) else None
+
+
+def _source(text: str) -> Check:
+    search = re.compile(text).search
+
+    def check(asked: Asked, _: list[str]) -> tuple[str, ...] | None:
+        words = (word for word in asked.call.words if not word.isascii())
+        return tuple(word for word in words if any(search(asked.sources.get(char, "")) for char in word)) or None
+
+    return check
+
+
+def _targets(rule: Rule) -> Check:
+    classes = frozenset[str]().union(*(paths.GROUPS.get(name, {name}) for name in rule.targets))
+    secret = "secret" in classes
+    pick = _picker(rule.of)
+
+    def check(asked: Asked, args: list[str]) -> tuple[str, ...] | None:
+        return (
+            tuple(
+                word
+                for word in pick(asked.call, args)
+                if paths.classify(word, asked.place) in classes or (secret and paths.is_secret(word))
+            )
+            or None
+        )
+
+    return check
+
+
+def _picker(of: str) -> Callable[[Call, list[str]], list[str]]:
+    """Return what picks the words that `of` names."""
+    slices = {"args": slice(None), "rest": slice(1, None), "init": slice(None, -1), "last": slice(-1, None)}
+    if of in slices:
+        return lambda _, args: args[slices[of]]
+    if re.fullmatch(r"arg\d", of):
+        index = int(of[-1])
+        return lambda _, args: args[index - 1 : index]
+    return lambda call, _: call.options.get(of, [])
