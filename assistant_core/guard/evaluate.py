@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from assistant_core.guard import calls, codes, flows, paths, rules, syntax, words
+from assistant_core.guard import calls, codes, flows, paths, pycode, rules, syntax, words
 from assistant_core.guard.flows import NONE, Flow
 from assistant_core.guard.paths import EMPTY, FIRST_SOURCE, LAST_SOURCE, UNKNOWN, Place
 from assistant_core.guard.report import Finding, Report
@@ -20,12 +20,14 @@ from assistant_core.guard.tree import (
 )  # fmt: skip
 
 DEEPEST = 12  # code within code
+MOST_WRAPPERS = 48  # of one command
 MOST_ROUNDS = 8  # of a loop over words
 
 ELEVATES = frozenset(("sudo", "doas", "su", "run0", "pkexec", "sudo-rs", "please", "dzdo", "gosu"))
 DECLARES = frozenset(("export", "declare", "local", "readonly", "typeset", "set-env"))
 CODE_IN = frozenset(("PROMPT_COMMAND", "GIT_SSH_COMMAND", "GIT_EDITOR", "GIT_PAGER", "GIT_EXTERNAL_DIFF", "LESSOPEN", "BROWSER"))
 SECRET_NAME = re.compile(r"AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|.*(PASSWORD|PASSPHRASE|PRIVATE_KEY)$")
+CRON_FILE = re.compile(r"/etc/(ana)?crontab|/etc/cron\.d/.*|/var/spool/cron/.*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=")
 _MARKS = re.compile("[\ue000-\uefff]")
 
@@ -49,6 +51,7 @@ class Evaluator:
         self._local = True
         self._elevated = False
         self._depth = 0
+        self._within = 0
         self._variables: dict[str, str] = {}
         self._functions: dict[str, Node] = {}
         self._files: dict[str, Flow] = {}
@@ -221,12 +224,12 @@ class Evaluator:
 
     def _file(self, path: str) -> Flow:
         """Return what is in a file: what this line wrote there, if anything."""
-        if len(path) == 1 and path in self._sources:
+        if path in self._sources:
             return self._sources[path]
         if path == "/dev/null":
             return NONE.of(text="")
         secret = ("secret",) if paths.is_secret(path) else ()
-        return self._files.get(path) or NONE.of("unknown", *secret, origin=f"< {path}")
+        return self._files.get(path) or self._files.get(path.removeprefix("./")) or NONE.of("unknown", *secret, origin=f"< {path}")
 
     def _outputs(self, redirects: tuple[Redirect, ...], flow: Flow) -> Flow:
         for each in redirects:
@@ -237,6 +240,8 @@ class Evaluator:
                 self.judge([">>" if operator == ">>" else ">", target], flow)
                 if each.fd in ("", "1"):
                     self._files[target] = flow
+                    if flow.text is not None and CRON_FILE.fullmatch(target):
+                        self.code("crontab", flow.text)
             if each.fd in ("", "1"):
                 flow = NONE.of(text="")
         return flow
@@ -248,6 +253,15 @@ class Evaluator:
         argv = self._bare(argv)
         if not argv:
             return NONE
+        if self._within >= MOST_WRAPPERS:
+            return self._unread()
+        self._within += 1
+        try:
+            return self._ran(argv, given)
+        finally:
+            self._within -= 1
+
+    def _ran(self, argv: list[str], given: Flow) -> Flow:
         name = program_name(argv[0])
         if name in DECLARES:
             self._declare(argv)
@@ -262,9 +276,14 @@ class Evaluator:
                 self.script(paths.plain(word.partition("=")[2]))
         elif name in self._functions and self._depth < DEEPEST:
             return self._called(name, argv, given)
+        if self._files and (file := self._file(argv[0])) and file.kinds & _JUDGED:
+            self.judge(["<code>", "shell"], file)
         if name != argv[0]:
             argv = [name, *argv[1:]]
-        return self.judge(argv, given)
+        flow = self.judge(argv, given)
+        if saved := flows.saved(argv):
+            self._files |= saved
+        return flow
 
     def _bare(self, argv: list[str]) -> list[str]:
         """Drop what stands before the program: assignments, and words that vanish."""
@@ -371,7 +390,7 @@ class Evaluator:
         if origin == "args" and language == "argv":
             return self.run(call.payload, given) if call.payload else None
         if origin == "stdin":
-            runs = (len(operands) <= payload.skip or "-s" in call.options) and not call.payload and "none" not in given.kinds
+            runs = (sum(word != "-" for word in operands) <= payload.skip or "-s" in call.options) and not call.payload and "none" not in given.kinds
             return self.fed(language, given, local=payload.local) if runs and not _has_code(call) else None
         if origin == "script":
             file = self._file(operands[0]) if operands and not _has_code(call) else NONE
@@ -386,7 +405,7 @@ class Evaluator:
         """Walk code that flows into an interpreter."""
         self.report.effect("READ" if given.text is not None else "EXEC")
         self.judge(["<code>", language], given)
-        return (self.code(language, given.text, local=local) if given.text else None) or Flow(frozenset(("unknown",)))
+        return (self.code(language, given.text, local=local) if given.text is not None else None) or Flow(frozenset(("unknown",)))
 
     def code(self, language: str, text: str, given: Flow = NONE, *, local: bool = True) -> Flow | None:
         """Walk code in any language."""
@@ -395,7 +414,7 @@ class Evaluator:
                 self.report.effect("EXEC")
                 self.judge(["<code>", language], self._sources[mark])
             text = _unmarked(text)
-        if language == "shell":
+        if language == "shell" or (language == "xonsh" and not pycode.xonsh(text, self)):
             return self.script(text, given, local=local)
         if self._depth >= DEEPEST:
             return self._unread()

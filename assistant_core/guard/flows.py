@@ -170,6 +170,17 @@ def _download(words: list[str], given: Flow) -> Flow:
     return NONE.of("remote", *(("remote-plain",) if unsafe else ()), origin=_origin(words, NONE))
 
 
+def saved(words: list[str]) -> dict[str, Flow]:
+    """Return the files that a download writes, by name."""
+    if words[0] not in ("curl", "wget", "aria2c", "fetch", "http", "https"):
+        return {}
+    flow = _download([words[0], *(word for word in words[1:] if "://" in word or _UNCHECKED.match(word)), "-O-"], NONE)
+    named = [words[index + 1] for index, word in enumerate(words[:-1]) if re.fullmatch(r"-[a-zA-Z]*[oO]|--output(-document)?", word)]
+    named += [word.partition("=")[2] for word in words if word.startswith("--output")]
+    urls = [word.split("?")[0].rsplit("/", 1)[-1] for word in words[1:] if "://" in word]
+    return dict.fromkeys([*named, *urls], flow) if "remote" in flow.kinds else {}
+
+
 def _secrets(words: list[str], given: Flow) -> Flow:
     if words[0].endswith(("env", "printenv", "export", "set")) and len(words) > 1:
         return NONE.of(origin=_origin(words, NONE))

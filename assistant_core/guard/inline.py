@@ -42,7 +42,7 @@ def walk(language: str, text: str, walker: "Walker") -> None:
     for pattern in _patterns(language):
         for _, found in zip(range(MOST_FOUND), pattern.find.finditer(text[:LONGEST]), strict=False):
             values = {name: _text(value) for name, value in found.groupdict("").items()}
-            call = [word.format_map(_Texts(values)) for word in pattern.call]
+            call = [_at_home(word.format_map(_Texts(values)), walker) for word in pattern.call]
             found_any = True
             if call[0] == "sh":
                 walker.script(call[-1])
@@ -50,6 +50,10 @@ def walk(language: str, text: str, walker: "Walker") -> None:
                 walker.run(call)
     if not found_any:
         walker.report.effect("READ")
+
+
+def _at_home(word: str, walker: "Walker") -> str:
+    return walker.home_of("") + word[1:] if word[:2] == "~/" or word == "~" else word
 
 
 class _Texts(dict[str, str]):

@@ -17,7 +17,7 @@ FIRST_SOURCE, LAST_SOURCE = 0xE100, 0xEFFF  # the same, with the number of the c
 QUOTED = {"*": "\ue010", "?": "\ue011", "[": "\ue012", "~": "\ue013", "$": "\ue014", "{": "\ue015"}  # meant literally
 
 WIDE = frozenset(
-    ("root", "collapsed", "system", "critical", "device", "home", "home-child", "dotfile", "cwd", "git-dir")
+    ("root", "collapsed", "system", "critical", "device", "home", "home-child", "dotfile", "cwd", "tree", "git-dir")
 )
 SCOPED = frozenset(("below-system", "settings", "below-home", "pattern", "glob", "named", "unknown"))
 GROUPS = {"wide": WIDE, "scoped": SCOPED}
@@ -33,6 +33,7 @@ SAID = {
     "dotfile": "your settings",
     "settings": "your settings",
     "cwd": "all of the current directory",
+    "tree": "every file, in all directories below",
     "git-dir": "the history of a repository",
     "below-system": "part of the system",
     "below-home": "in your home",
@@ -187,6 +188,8 @@ def _recursive(head: str, tail: str, home: str) -> str:
         return "pattern"
     if base == "cwd" and narrow:
         return "pattern"
+    if base in ("home", "cwd", "home-child", "dotfile"):
+        return "tree"
     return "pattern" if base in SCOPED and narrow else base
 
 

@@ -274,12 +274,13 @@ _VALUES: Mapping[str, Callable[[str, list[str], "Walker"], Value]] = {
 }
 
 _SCRIPT, _ENV = "xonsh_script", "xonsh_environ"  # names that stand for xonsh's own syntax
-_XONSH = re.compile(r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|@\((?P<python>)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
+_XONSH = re.compile(r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
 _PYTHON = re.compile(
     r"""[$!@]\(|[$!]\[|\bg`|^\s*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)\b[^;|&]*[:(\s]"""
     r"""|^\s*[\w.\[\]'"]+\s*=\s|\w\(['"]|\w\(\w*\)|^\s*\$\w+\s*=\s|\w\([$@!]""",
     re.MULTILINE,
 )
+_STATEMENTS = (ast.Call, ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assert, ast.Delete)
 _HEADER = re.compile(r"\s*(?:for|if|while|with|def|class|try|elif|else|except|finally|async)\b.*:\s*(?:#.*)?$")
 
 
@@ -293,8 +294,6 @@ def prepared(code: str) -> str:
             end = closing(code, position, ")" if found["open"][-1] == "(" else "]")
             parts.append(f"{_SCRIPT}({code[position : end - 1]!r})")
             position = end
-        elif found["python"] is not None:
-            parts.append("(")
         elif found["glob"] is not None or found["regex"] is not None:
             parts.append(repr(found["glob"] if found["glob"] is not None else found["regex"]))
         elif found["name"]:
@@ -311,14 +310,23 @@ def xonsh(line: str, walker: "Walker") -> bool:
     if not _PYTHON.search(line) or len(line) > LONGEST:
         return False
     tree = _parsed(prepared(line))
-    if tree is not None:
-        if not any(isinstance(each, ast.Call | ast.Assign | ast.Import | ast.ImportFrom | ast.FunctionDef | ast.Assert | ast.Delete) for each in ast.walk(tree)) or any(
-            isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in tree.body
-        ):
-            return False
+    if tree is not None and _is_python(tree):
         Reader(walker).walk(tree)
         return True
-    return "\n" in line and any(map(_HEADER.match, line.split("\n"))) and _block(line, walker)
+    return _is_block(line) and _block(line, walker)
+
+
+def _is_python(tree: ast.Module) -> bool:
+    """Return whether the text means Python to xonsh: `ls -l`, too, is an expression."""
+    nodes = list(ast.walk(tree))
+    command = any(isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in nodes)
+    return not command and any(isinstance(each, _STATEMENTS) for each in nodes)
+
+
+def _is_block(text: str) -> bool:
+    first = text.partition("\n")[0]
+    whole = not first.count('"') % 2 and not first.count("'") % 2 and "<<" not in first
+    return "\n" in text and whole and any(map(_HEADER.match, text.split("\n")))
 
 
 def _block(text: str, walker: "Walker") -> bool:

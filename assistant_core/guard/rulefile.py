@@ -15,7 +15,7 @@ from assistant_core.records import Crud, Decision
 T = TypeVar("T")
 
 Language = Literal[
-    "argv", "shell", "xargs", "parallel", "find", "python", "js", "perl", "ruby", "php", "lua", "awk", "tcl",
+    "argv", "shell", "xonsh", "xargs", "parallel", "find", "python", "js", "perl", "ruby", "php", "lua", "awk", "tcl",
     "osascript", "elisp", "vim", "sed", "sql", "mongo", "redis", "crontab",
 ]  # fmt: skip
 

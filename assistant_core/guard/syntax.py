@@ -63,7 +63,7 @@ class _Reader:
         if depth > DEEPEST:
             return Unread()
         items: list[Node] = []
-        for child in node.children:
+        for child in self._flat(node):
             kind = child.type
             if kind == "&" and items:
                 items[-1] = Background(items[-1])
@@ -73,17 +73,34 @@ class _Reader:
                 items.append(Command((":", self.text(child))))
         return items[0] if len(items) == 1 else Sequence(tuple(items)) if items else NOTHING
 
+    def _flat(self, node: tree_sitter.Node) -> list[tree_sitter.Node]:
+        """Return the children of a list; the grammar nests `a && b && c` to the left, as deep as the list is long."""
+        children = node.children
+        if node.type != "list":
+            return children
+        groups = [children[1:]]
+        while children[0].type == "list":
+            children = children[0].children
+            groups.append(children[1:])
+        return [children[0], *(child for group in reversed(groups) for child in group)]
+
     def command(self, node: tree_sitter.Node, _: int) -> Node:
         words, assignments, redirects = [], [], []
+        end = -1
         for child in node.children:
             kind = child.type
             if kind == "variable_assignment":
                 assignments.append(self._assignment(child))
             elif kind in _REDIRECTS:
                 redirects += self._redirect(child)
+            elif child.start_byte == end and words:  # the grammar takes `$1/$2` for two words
+                words[-1] += self.text(child)
             elif kind not in _BRACKETS:
                 words.append(self.text(child))
-        return Command(tuple(words), tuple(assignments), tuple(redirects))
+            end = child.end_byte
+        extra = tuple(each.target for each in redirects if each.operator == "word")
+        redirects = [each for each in redirects if each.operator != "word"]
+        return Command((*words, *extra), tuple(assignments), tuple(redirects))
 
     def assignment(self, node: tree_sitter.Node, _: int) -> Node:
         return Command((), (self._assignment(node),))
@@ -127,7 +144,7 @@ class _Reader:
                 targets.append(self.text(child))
             else:
                 operator = child.type
-        return [Redirect(operator, fd, target) for target in targets[:1]]
+        return [Redirect(operator, fd, targets[0]), *(Redirect("word", "", each) for each in targets[1:])] if targets else []
 
     def _heredoc(self, node: tree_sitter.Node) -> list[Redirect]:
         found, body, start = [], "", ""

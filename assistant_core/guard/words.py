@@ -126,7 +126,7 @@ class _Expansion:
             elif kind in _NESTED:
                 end = closing(word, position, _NESTED[kind])
                 value = self._nested(kind, word[position : end - 1])
-                parts.append(value if quoted or kind == "arith" else self._scope.split(value))
+                parts.append(value if quoted or kind in ("arith", "python") else self._scope.split(value))
                 position = end
             else:
                 parts.append(self._flat(kind, found, quoted=quoted))
