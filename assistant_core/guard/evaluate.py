@@ -339,7 +339,7 @@ class Evaluator:
                 self._found(fit, program, call)
             elif not wrapped:
                 self.report.effect(rules.crud(program, call))
-            flow = wrapped[0] if wrapped else flow
+            flow = wrapped[0] if wrapped and wrapped[0] is not OPAQUE else flow
         return flow or flows.printed(argv, given)
 
     def _stranger(self, argv: list[str], given: Flow) -> Flow:
@@ -356,7 +356,7 @@ class Evaluator:
 
     def _asked(self, call: calls.Call, given: Flow) -> rules.Asked:
         origins = {mark: flow.origin or "?" for mark, flow in self._sources.items()} if self._sources else {}
-        return rules.Asked(call, self.place, origins, given.kinds, self._elevated)
+        return rules.Asked(call, self.place, origins, given.kinds, given.origin, self._elevated)
 
     def _found(self, fit: rules.Fit, program: rules.Program, call: calls.Call) -> None:
         rule = fit.rule
@@ -396,16 +396,18 @@ class Evaluator:
             file = self._file(operands[0]) if operands and not _has_code(call) else NONE
             return self.fed(language, file) if file.text or file.kinds & _JUDGED or "?" in file.origin else None
         texts = _texts(payload, call, operands)
+        if payload.after:
+            texts = [text[found.end() :] for text in texts if (found := re.search(payload.after, text))]
         flow = None
         for text in texts:
             flow = self.code(language, text, given, local=payload.local) or flow
-        return flow or (Flow(frozenset(("unknown",))) if texts else None)
+        return flow or (OPAQUE if texts else None)
 
     def fed(self, language: str, given: Flow, *, local: bool = True) -> Flow:
         """Walk code that flows into an interpreter."""
         self.report.effect("READ" if given.text is not None else "EXEC")
         self.judge(["<code>", language], given)
-        return (self.code(language, given.text, local=local) if given.text is not None else None) or Flow(frozenset(("unknown",)))
+        return (self.code(language, given.text, local=local) if given.text is not None else None) or OPAQUE
 
     def code(self, language: str, text: str, given: Flow = NONE, *, local: bool = True) -> Flow | None:
         """Walk code in any language."""
@@ -494,6 +496,7 @@ def program_name(word: str) -> str:
     return word.lower().removesuffix(".exe") if word[-4:] == ".exe" else word
 
 
+OPAQUE = Flow(frozenset(("unknown",)))  # what code that is not followed prints
 _SEEN = {mark: char for char, mark in paths.QUOTED.items()} | {EMPTY: "", words.SPLIT: " "}
 _SILENT = frozenset(("none", "empty"))
 _JUDGED = frozenset(("remote", "decoded"))

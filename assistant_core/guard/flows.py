@@ -205,12 +205,12 @@ def _ls(words: list[str], given: Flow) -> Flow:
 
 
 def _head(words: list[str], given: Flow) -> Flow:
-    return given if given.text is not None and "\n" not in given.text.strip() and "*" not in given.text else \
+    return given if given.text is not None and given is not NONE and "\n" not in given.text.strip() and "*" not in given.text else \
         given.of(origin=_origin(words, given))  # fmt: skip
 
 
 def _same(words: list[str], given: Flow) -> Flow:
-    return given
+    return given if given is not NONE else NONE.of(origin=_origin(words, NONE))
 
 
 def _mktemp(words: list[str], given: Flow) -> Flow:

@@ -36,6 +36,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sub: tuple[str, ...] = ("",)
     skip: int = 0
     unless: list[str] = []
+    after: str | None = None
     local: bool = True
 
 
@@ -58,6 +59,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     of: str = "args"
     source: str | None = None
     stdin: list[str] = []
+    fed_by: str | None = None
     text: str | None = None
     elevated: bool = False
     crud: Crud | None = None

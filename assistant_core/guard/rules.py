@@ -30,6 +30,7 @@ class Asked(NamedTuple):
     place: paths.Place
     sources: Mapping[str, str]  # unknown text → the command that it is the output of
     stdin: frozenset[str]
+    feeds: str  # the commands that stdin comes from
     elevated: bool
 
 
@@ -202,6 +203,7 @@ def _checks(rule: Rule) -> tuple[Check, ...]:
         _none(rule.no_args) if rule.no_args else None,
         _source(rule.source) if rule.source else None,
         _text(rule.text) if rule.text else None,
+        _fed(rule.fed_by) if rule.fed_by else None,
         _targets(rule) if rule.targets else None,
     ]
     return tuple(check for check in checks if check)
@@ -246,6 +248,11 @@ def _none(text: str) -> Check:
 def _text(text: str) -> Check:
     search = re.compile(text).search
     return lambda asked, _: () if search(paths.plain(" ".join(asked.call.words))) else None
+
+
+def _fed(text: str) -> Check:
+    search = re.compile(text).search
+    return lambda asked, _: () if search(asked.feeds) else None
 
 
 def _source(text: str) -> Check:
