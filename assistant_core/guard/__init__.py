@@ -10,8 +10,9 @@ is read but our own data.
 import os
 
 from assistant_core.guard import pycode, syntax
-from assistant_core.guard.evaluate import Context, Evaluator
+from assistant_core.guard.evaluate import Evaluator
 from assistant_core.guard.report import ALLOWED, Report
+from assistant_core.guard.state import Context
 from assistant_core.records import Verdict
 
 __all__ = ["ALLOWED", "Context", "classify"]

@@ -3,7 +3,7 @@
 In: resolved words, and the option tables of a rule file. Out: `Call`. Reading is one pass over the words.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from assistant_core.guard.rulefile import Options, RuleFile
@@ -16,7 +16,9 @@ class Table(NamedTuple):
 
     names: Mapping[str, str]  # spelling → first spelling
     valued: frozenset[str]  # first spellings of those that take a value
+    attached: frozenset[str]  # first spellings of those whose value is part of the word
     harmless: tuple[str, ...]  # patterns
+    ends: frozenset[str]  # first spellings of those whose value is the program that is run
     stop: int | None  # operands after the subcommand before a command begins, where one does
 
 
@@ -34,11 +36,18 @@ class Call:
         self.payload: list[str] = []  # the command that this one runs
 
 
+def asks_for_help(call: Call) -> bool:
+    """Return whether the call only wants to be told about the program."""
+    return any(name in call.options and name not in call.table.valued for name in ALWAYS_HARMLESS)
+
+
 def tables(file: RuleFile) -> dict[str, Table]:
     """Return the option tables of a program by subcommand path; "" is the program itself."""
-    stops = {sub: each.skip for each in file.payload if each.origin == "args" and each.language in _ARGV
-             for sub in each.sub}  # fmt: skip
-    base = _table(Options(flags=file.flags, values=file.values, harmless=file.harmless), None, stops.get(""))
+    stops = {sub: each.skip for each in file.payload if each.origin == "rest" or (each.origin == "args" and
+             each.language in _ARGV) for sub in each.sub}  # fmt: skip
+    ends = frozenset(each.origin for each in file.payload if each.origin[0] == "-" and each.language == "argv")
+    options = Options(flags=file.flags, values=file.values, attached=file.attached, harmless=file.harmless)
+    base = _table(options, None, stops.get(""))._replace(ends=ends)
     found = {"": base}
     for path in sorted({*file.sub, *stops} - {""}, key=len):
         parent = found[max((name for name in found if not name or path.startswith(f"{name} ")), key=len)]
@@ -51,17 +60,17 @@ _ARGV = ("argv", "xargs", "parallel")
 
 def _table(options: Options, parent: Table | None, stop: int | None) -> Table:
     names = dict(parent.names) if parent else {}
-    valued = set(parent.valued) if parent else set[str]()
-    for spellings, takes_value in (*_each(options.flags, False), *_each(options.values, True)):  # noqa: FBT003 - a cell
-        for spelling in spellings:
-            names[spelling] = spellings[0]
-        (valued.add if takes_value else valued.discard)(spellings[0])
-    harmless = (*(parent.harmless if parent else ()), *options.harmless)
-    return Table(names, frozenset(valued), harmless, stop)
-
-
-def _each(entries: Iterable[str], takes_value: bool) -> Iterable[tuple[list[str], bool]]:  # noqa: FBT001 - a cell
-    return ((entry.split(), takes_value) for entry in entries)
+    groups = [[entry.split() for entry in entries] for entries in (options.flags, options.values, options.attached)]
+    names |= {spelling: entry[0] for group in groups for entry in group for spelling in entry}
+    flags, values, attached = (frozenset(entry[0] for entry in group) for group in groups)
+    return Table(
+        names,
+        ((parent.valued if parent else frozenset()) | values) - flags - attached,
+        ((parent.attached if parent else frozenset()) | attached) - flags - values,
+        (*(parent.harmless if parent else ()), *options.harmless),
+        parent.ends if parent else frozenset(),
+        stop,
+    )
 
 
 def read(words: list[str], style: str, by_path: Mapping[str, Table]) -> Call:
@@ -90,6 +99,9 @@ def read(words: list[str], style: str, by_path: Mapping[str, Table]) -> Call:
             literal = True
         else:
             position = _option(call, word, position, style)
+            if table.ends and not table.ends.isdisjoint(options):
+                call.payload = [next(options[name][-1] for name in table.ends if name in options), *words[position:]]
+                break
     return call
 
 
@@ -106,11 +118,11 @@ def _option(call: Call, word: str, position: int, style: str) -> int:
         return position
     for index in range(1, len(word)):
         name = names.get(f"-{word[index]}", f"-{word[index]}")
-        if name not in valued:
+        if name not in valued and name not in call.table.attached:
             options.setdefault(name, []).append("")
             continue
         value = word[index + 1 :]
-        if not value and position < len(call.words):
+        if not value and name in valued and position < len(call.words):
             value = call.words[position]
             position += 1
         options.setdefault(name, []).append(value)

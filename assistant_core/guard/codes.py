@@ -5,36 +5,11 @@ In: code, its language, and the evaluator. Out: commands put to the evaluator. C
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from assistant_core.guard import hosts, inline, pycode, sql
 from assistant_core.guard.calls import Call
-from assistant_core.guard.flows import NONE, Flow
-from assistant_core.guard.report import Report
-
-
-class Walker(Protocol):
-    """What code is walked with."""
-
-    report: Report
-
-    def run(self, argv: list[str], given: Flow = NONE) -> Flow:
-        """Judge one command."""
-
-    def judge(self, argv: list[str], given: Flow = NONE) -> Flow:
-        """Put one command to its rules."""
-
-    def script(self, text: str, given: Flow = NONE, *, keep: bool = False, local: bool = True) -> Flow:
-        """Walk shell code."""
-
-    def home_of(self, user: str) -> str:
-        """Return a home directory."""
-
-    def variable(self, name: str) -> str:
-        """Return the value of a variable."""
-
-    def assign(self, name: str, value: str) -> None:
-        """Give a variable its value."""
+from assistant_core.guard.flows import Flow
+from assistant_core.guard.walker import Walker
 
 
 HOSTS: Mapping[str, Callable[[Walker, Call, list[str], Flow], Flow | None]] = {
@@ -44,11 +19,18 @@ HOSTS: Mapping[str, Callable[[Walker, Call, list[str], Flow], Flow | None]] = {
 }
 
 
+MOST_LINES = 200
+
+
 def walk(language: str, text: str, walker: Walker) -> None:
     """Walk code in `language`."""
     if language == "sql":
         for statement in sql.statements(text):
             walker.judge(["<sql>", *statement])
+    elif language == "redis":
+        for line in text.splitlines()[:MOST_LINES]:
+            if line.strip():
+                walker.judge(["redis-cli", *line.split()])
     elif language == "crontab":
         inline.crontab(text, walker)
     elif language == "python":

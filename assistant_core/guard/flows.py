@@ -7,9 +7,10 @@ known; what any other prints is unknown, and keeps the kinds of what it was give
 import base64
 import binascii
 import codecs
+import functools
 import gzip
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from assistant_core.guard.paths import is_secret, plain
@@ -73,10 +74,15 @@ def _printf(words: list[str], given: Flow) -> Flow:
     texts = []
     for start in range(0, max(len(args), 1), holes or max(len(args), 1)):
         batch = iter(args[start : start + holes])
-        texts.append(re.sub(r"%[-0-9.]*[sdbqc]", lambda _: next(batch, ""), form))  # noqa: B023 - used at once
+        texts.append(re.sub(r"%[-0-9.]*([sdbqc])", functools.partial(_put, batch), form))
         if len(texts) > LONGEST // 100:
             break
     return NONE.of(text="".join(texts).replace("%%", "%"), origin=_origin(words, NONE))
+
+
+def _put(batch: Iterator[str], found: re.Match[str]) -> str:
+    text = next(batch, "")
+    return ansi(text) if found[1] == "b" else text
 
 
 def _copy(words: list[str], given: Flow) -> Flow:
@@ -232,7 +238,7 @@ _MAKERS: Mapping[str, Callable[[list[str], Flow], Flow]] = {
     "uudecode": _decoded(lambda text: codecs.decode(text.encode(), "uu").decode()), "rot13": _rot,
     "curl": _download, "wget": _download, "http": _download, "https": _download, "lynx": _download, "fetch": _download,
     "aria2c": _download, "xh": _download, "env": _secrets, "printenv": _secrets, "gpg": _gpg, "tar": _packed,
-    "zip": _packed, "ls": _ls, "head": _head, "sort": _same, "uniq": _head, "nohup": _same, "mktemp": _mktemp,
+    "zip": _packed, "ls": _ls, "pwd": lambda words, _: NONE.of(text=".\n", origin=_origin(words, NONE)), "head": _head, "sort": _same, "uniq": _head, "nohup": _same, "mktemp": _mktemp,
     "tempfile": _mktemp, "true": _nothing, "false": _nothing, "cd": _nothing, ":": _nothing,
     "nc": lambda words, given: NONE.of("remote", "remote-plain", origin=_origin(words, given)),
     "telnet": lambda words, given: NONE.of("remote", "remote-plain", origin=_origin(words, given)),

@@ -7,14 +7,11 @@ find would give stands as one path with `**` in it, which `paths` knows how to j
 import itertools
 import posixpath
 import re
-from typing import TYPE_CHECKING
 
 from assistant_core.guard.calls import Call
 from assistant_core.guard.flows import NONE, Flow
 from assistant_core.guard.paths import UNKNOWN, plain
-
-if TYPE_CHECKING:
-    from assistant_core.guard.codes import Walker
+from assistant_core.guard.walker import Walker
 
 MOST_ITEMS = 64
 
@@ -33,14 +30,14 @@ _FD_VALUES = frozenset(
 )
 
 
-def _items(given: Flow, walker: "Walker") -> list[str]:
+def _items(given: Flow, walker: Walker) -> list[str]:
     """Return the words that flow in; one unknown word where they cannot be told."""
     if given.text is None:
         return [walker.source(given)] if "none" not in given.kinds else [UNKNOWN]
     return given.text.replace("\0", " ").split()[:MOST_ITEMS]
 
 
-def xargs(walker: "Walker", call: Call, words: list[str], given: Flow) -> Flow | None:
+def xargs(walker: Walker, call: Call, words: list[str], given: Flow) -> Flow | None:
     """Walk what xargs runs."""
     if "-a" in call.options:
         given = NONE.of(text="" if call.options["-a"] == ["/dev/null"] else None, origin=f"< {call.options['-a'][-1]}")
@@ -57,7 +54,7 @@ def xargs(walker: "Walker", call: Call, words: list[str], given: Flow) -> Flow |
     return flow
 
 
-def parallel(walker: "Walker", call: Call, words: list[str], given: Flow) -> Flow | None:
+def parallel(walker: Walker, call: Call, words: list[str], given: Flow) -> Flow | None:
     """Walk what parallel runs: a template, filled with each item of its lists."""
     template = list(itertools.takewhile(lambda word: word not in _LISTS, words))
     lists, files = [], False
@@ -90,7 +87,7 @@ def _kept(word: str) -> str:
     return f"'{text}'" if re.search(r"\s", text) and "'" not in text else text
 
 
-def find(walker: "Walker", call: Call, words: list[str], given: Flow) -> Flow | None:
+def find(walker: Walker, call: Call, words: list[str], given: Flow) -> Flow | None:
     """Walk what find or fd deletes and runs; return the paths it prints."""
     if call.program in ("fd", "fdfind"):
         return _fd(walker, words[1:])
@@ -107,7 +104,7 @@ def find(walker: "Walker", call: Call, words: list[str], given: Flow) -> Flow | 
 class _Search:
     """One find: what its tests have narrowed so far, in the order of its words."""
 
-    def __init__(self, walker: "Walker", places: list[str]) -> None:
+    def __init__(self, walker: Walker, places: list[str]) -> None:
         self._walker = walker
         self._places = places
         self._patterns: list[str] = []
@@ -159,7 +156,7 @@ class _Search:
         self._walker.run(filled)
 
 
-def _fd(walker: "Walker", words: list[str]) -> Flow:
+def _fd(walker: Walker, words: list[str]) -> Flow:
     command: list[str] = []
     operands, position = [], 0
     pattern = ""

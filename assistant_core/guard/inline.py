@@ -7,12 +7,10 @@ import functools
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from assistant_core.guard.words import ansi
-
-if TYPE_CHECKING:
-    from assistant_core.guard.codes import Walker
+from assistant_core.guard.walker import Walker
 
 LONGEST = 100_000  # characters
 MOST_FOUND = 64
@@ -36,7 +34,7 @@ def _patterns(language: str) -> tuple[_Pattern, ...]:
     )
 
 
-def walk(language: str, text: str, walker: "Walker") -> None:
+def walk(language: str, text: str, walker: Walker) -> None:
     """Walk the commands that stand in code."""
     found_any = False
     for pattern in _patterns(language):
@@ -52,7 +50,7 @@ def walk(language: str, text: str, walker: "Walker") -> None:
         walker.report.effect("READ")
 
 
-def _at_home(word: str, walker: "Walker") -> str:
+def _at_home(word: str, walker: Walker) -> str:
     return walker.home_of("") + word[1:] if word[:2] == "~/" or word == "~" else word
 
 
@@ -70,7 +68,7 @@ def _text(literal: str) -> str:
     return literal
 
 
-def crontab(text: str, walker: "Walker") -> None:
+def crontab(text: str, walker: Walker) -> None:
     """Walk the commands of a crontab; one without any line is the end of all jobs."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not lines:

@@ -110,7 +110,9 @@ def classify(word: str, place: Place) -> str:
     if not word:
         return "unknown"
     if word[0] == "/":
-        return _absolute(f"/{posixpath.normpath(word).lstrip('/')}", place.home)
+        path = f"/{posixpath.normpath(word).lstrip('/')}"
+        found = _absolute(path, place.home)
+        return "cwd" if found in SCOPED and _holds(path, place.cwd) else found
     if _REMOTE.match(word):
         return "remote"
     if place.told and place.cwd:
@@ -130,13 +132,14 @@ def resolved(word: str, place: Place) -> str:
 def _told(word: str, place: Place) -> str:
     if is_unknown(place.cwd):
         return _relative(word)
-    found = _relative(word)
-    if found in ("artefact", "git-dir"):
-        return found
-    absolute = _absolute(posixpath.normpath(posixpath.join(place.cwd, word)), place.home)
-    if found == "cwd" and absolute in ("below-home", "named"):
-        return "cwd"
-    return found if absolute in ("named", "below-home") else absolute
+    path = posixpath.normpath(posixpath.join(place.cwd, word))
+    return _absolute(path, place.home) if path[0] == "/" else _relative(path)
+
+
+def _holds(path: str, cwd: str) -> bool:
+    """Return whether `path` is the current directory, all in it, or what holds it."""
+    folder = path.removesuffix("/*")
+    return cwd == folder or cwd.startswith(f"{folder}/")
 
 
 def _worse(found: str, word: str, place: Place) -> str:
@@ -155,7 +158,7 @@ def _sensitive(cwd: str, home: str) -> bool:
 def _absolute(path: str, home: str) -> str:
     head, deep, tail = path.partition("/**")
     if deep:
-        return _recursive(head or "/", tail.lstrip("/*"), home)
+        return _recursive(head or "/", tail.removeprefix("/"), home)
     if path == "/" or (path.count("/") == 1 and (_ALL.match(path[1:]) or is_unknown(path))):
         return "root"
     known = _known()
@@ -227,7 +230,7 @@ def _is_artefact(path: str) -> bool:
 def _relative(word: str) -> str:
     head, deep, tail = word.partition("/**")
     if deep or word.startswith("**/"):
-        return _recursive(head if deep else ".", (tail if deep else word).lstrip("/*"), "")
+        return _recursive(head if deep else ".", tail.removeprefix("/") if deep else word.removeprefix("**/"), "")
     path = posixpath.normpath(word)
     if path == "." or _ALL.match(path) or (path[:2] == ".." and not path.strip("./*")):
         return "cwd"

@@ -9,13 +9,10 @@ import base64
 import re
 import textwrap
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from assistant_core.guard.paths import UNKNOWN
 from assistant_core.guard.tokens import closing
-
-if TYPE_CHECKING:
-    from assistant_core.guard.codes import Walker
+from assistant_core.guard.walker import Walker
 
 LONGEST = 50_000  # characters
 Value = str | list[str]
@@ -50,7 +47,7 @@ _SAFE = frozenset("print len str repr int list dict sorted sum range type min ma
 _LISTS = re.compile(r"(?:os\.(walk|listdir|scandir)|glob\.i?glob|Path\.(iterdir|rglob|glob|walk))")
 
 
-def walk(code: str, walker: "Walker") -> None:
+def walk(code: str, walker: Walker) -> None:
     """Walk the commands in Python code; code that is not Python is left to the patterns."""
     from assistant_core.guard import inline  # noqa: PLC0415 - both are walked by the other
 
@@ -64,7 +61,7 @@ def walk(code: str, walker: "Walker") -> None:
     Reader(walker).walk(tree)
 
 
-def value(code: str, walker: "Walker") -> str:
+def value(code: str, walker: Walker) -> str:
     """Return the value of an expression as the words it gives in a command."""
     try:
         tree = ast.parse(prepared(code).strip(), mode="eval")
@@ -77,7 +74,7 @@ def value(code: str, walker: "Walker") -> str:
 class Reader:
     """Follows the statements of a module in order."""
 
-    def __init__(self, walker: "Walker") -> None:
+    def __init__(self, walker: Walker) -> None:
         self._walker = walker
         self._names: dict[str, str] = {}  # what a name was imported as
         self._left = 2_000  # nodes
@@ -244,18 +241,18 @@ class Reader:
         return f"{base.rstrip('/')}/**" if name != "Path.glob" else f"{base}/{first}"
 
 
-def _decode(first: str, _: list[str], __: "Walker") -> str:
+def _decode(first: str, _: list[str], __: Walker) -> str:
     try:
         return base64.b64decode(first).decode()
     except ValueError:
         return UNKNOWN
 
 
-def _expanded(first: str, _: list[str], walker: "Walker") -> str:
+def _expanded(first: str, _: list[str], walker: Walker) -> str:
     return walker.home_of("") + first[1:] if first[:1] == "~" else first
 
 
-_VALUES: Mapping[str, Callable[[str, list[str], "Walker"], Value]] = {
+_VALUES: Mapping[str, Callable[[str, list[str], Walker], Value]] = {
     "os.path.expanduser": _expanded,
     "os.path.join": lambda _, texts, __: "/".join(texts),
     "Path": lambda first, texts, _: "/".join(texts) or ".",
@@ -305,7 +302,7 @@ def prepared(code: str) -> str:
     return "".join(parts) + code[position:]
 
 
-def xonsh(line: str, walker: "Walker") -> bool:
+def xonsh(line: str, walker: Walker) -> bool:
     """Walk a line as xonsh's Python, if it is that; return whether it is."""
     if not _PYTHON.search(line) or len(line) > LONGEST:
         return False
@@ -329,7 +326,7 @@ def _is_block(text: str) -> bool:
     return "\n" in text and whole and any(map(_HEADER.match, text.split("\n")))
 
 
-def _block(text: str, walker: "Walker") -> bool:
+def _block(text: str, walker: Walker) -> bool:
     """Walk a block line by line: what is not Python is a command."""
     for line in text.split("\n"):
         if not line.strip():

@@ -25,6 +25,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     flags: list[str] = []
     values: list[str] = []
+    attached: list[str] = []
     harmless: list[str] = []
 
 
@@ -45,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: str
     verdict: Decision
+    program: list[str] = []
     sub: list[str] = []
     options: list[str] = []
     unless: list[str] = []
@@ -82,6 +84,7 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     deletes: list[str] = []
     flags: list[str] = []
     values: list[str] = []
+    attached: list[str] = []
     harmless: list[str] = []
     allowed: list[str] = []
     sub: dict[str, Options] = {}

@@ -20,6 +20,8 @@ FOLDER = Path(__file__).parent / "rules"
 WRAPPERS = FOLDER.parent / "wrappers.toml"
 PLAIN_PROGRAMS = FOLDER.parent / "programs.toml"
 
+MOST_HEADS = 2_000
+
 _ALTERNATIVES = re.compile(r"\|(?=!?-)")
 
 
@@ -50,8 +52,16 @@ class Program(NamedTuple):
 
     file: RuleFile
     tables: Mapping[str, Table]
-    rules: tuple[tuple[Rule, frozenset[str], tuple[tuple[str, ...], ...], tuple[Check, ...]], ...]
+    rules: "tuple[_Ready, ...]"
     cruds: Mapping[str, Crud]
+    by_head: "dict[str, tuple[_Ready, ...]]"  # by the first operand, filled as calls come
+
+
+class _Ready(NamedTuple):
+    rule: Rule
+    heads: frozenset[str]  # first words of its subcommand paths; empty: any
+    paths: tuple[tuple[str, ...], ...]
+    checks: tuple[Check, ...]
 
 
 @functools.cache
@@ -105,8 +115,8 @@ def compiled(file: RuleFile) -> Program:
         "DELETE": file.deletes,
     }
     cruds = {path: crud for crud, listed in classes.items() for path in listed}
-    rules = tuple((rule, *_paths(rule), _checks(rule)) for rule in file.rule)
-    return Program(file, tables(file), rules, cruds)
+    rules = tuple(_Ready(rule, *_paths(rule), _checks(rule)) for rule in file.rule)
+    return Program(file, tables(file), rules, cruds, {})
 
 
 def _paths(rule: Rule) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
@@ -129,9 +139,12 @@ def first_fit(known: Program, asked: Asked) -> Fit | None:
     """Return the first rule that fits the call."""
     args = asked.call.args
     head = args[0] if args else ""
-    for rule, firsts, subs, checks in known.rules:
-        if firsts and head not in firsts:
-            continue
+    ready = known.by_head.get(head)
+    if ready is None:
+        ready = tuple(each for each in known.rules if not each.heads or head in each.heads)
+        if len(known.by_head) < MOST_HEADS:
+            known.by_head[head] = ready
+    for rule, _, subs, checks in ready:
         operands = _below(args, subs) if subs else args
         if operands is None:
             continue
@@ -146,17 +159,21 @@ def first_fit(known: Program, asked: Asked) -> Fit | None:
     return None
 
 
-def harmless(known: Program, call: Call) -> bool:
+def harmless(call: Call) -> bool:
     """Return whether the call says itself that it will change nothing."""
     return any(holds(_pattern(pattern), call.options) for pattern in call.table.harmless)
 
 
-def has_payload(known: Program, call: Call, payload: Payload) -> list[str] | None:
+def has_payload(call: Call, payload: Payload) -> list[str] | None:
     """Return the operands below the payload's subcommand where the payload applies to the call; else None."""
-    subs = tuple(tuple(path.split()) for path in payload.sub)
     if any(holds(_pattern(pattern), call.options) for pattern in payload.unless):
         return None
-    return _below(call.args, subs)
+    return _below(call.args, _split(payload.sub))
+
+
+@functools.cache
+def _split(listed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(path.split()) for path in listed)
 
 
 def _below(args: list[str], subs: tuple[tuple[str, ...], ...]) -> list[str] | None:
@@ -183,7 +200,7 @@ def _pattern(text: str) -> Pattern:
 def holds(pattern: Pattern, options: Mapping[str, list[str]]) -> bool:
     """Return whether one of the alternatives of an option pattern holds."""
     for wanted, name, value in pattern:
-        given = name in options and (value is None or any(value.fullmatch(text) for text in options[name]))
+        given = name in options and (value is None or any(value.fullmatch(paths.plain(text)) for text in options[name]))
         if given == wanted:
             return True
     return False
@@ -192,6 +209,7 @@ def holds(pattern: Pattern, options: Mapping[str, list[str]]) -> bool:
 def _checks(rule: Rule) -> tuple[Check, ...]:
     """Return the rule's conditions, the cheapest first."""
     checks: list[Check | None] = [
+        _program(frozenset(rule.program)) if rule.program else None,
         *(_given(_pattern(pattern), wanted=True) for pattern in rule.options),
         *(_given(_pattern(pattern), wanted=False) for pattern in rule.unless),
         _elevated if rule.elevated else None,
@@ -207,6 +225,10 @@ def _checks(rule: Rule) -> tuple[Check, ...]:
         _targets(rule) if rule.targets else None,
     ]
     return tuple(check for check in checks if check)
+
+
+def _program(names: frozenset[str]) -> Check:
+    return lambda asked, _: () if asked.call.program in names else None
 
 
 def _given(pattern: Pattern, *, wanted: bool) -> Check:

@@ -1,7 +1,7 @@
 """SQL text → its statements, each as a few words: the verb, what it is about, and whether it is bounded.
 
 In: text in any dialect. Out: tuples such as `("delete", "all", "users")`, `("delete", "where", "users")`,
-`("drop", "table", "users")`, `("alter", "drop", "users")`, `("select", "", "")`. Comments and quoted text are taken out first.
+`("drop", "table", "users")`, `("alter", "drop", "users")`; of other verbs the next two words. Comments and quoted text are taken out first.
 """
 
 import re
@@ -47,7 +47,8 @@ def _one(statement: str) -> tuple[str, str, str]:
     if word == "alter" and (found := _ALTER.match(statement)):
         drops = re.search(r"\bdrop\b", statement[found.end() :], re.IGNORECASE)
         return "alter", "drop" if drops else found["kind"].lower(), _bare(found["name"])
-    return word, "", ""
+    words = statement.split(None, 2)
+    return word, words[1].lower() if len(words) > 1 else "", _bare(words[2].split()[0]) if len(words) > 2 else ""  # noqa: PLR2004 - a third
 
 
 def _bounded(statement: str) -> bool:

@@ -12,7 +12,7 @@ from assistant_core.guard.tree import (
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r]+|\\\r?\n)|(?P<here><<-?[ \t]*(?P<q>['"\\]?)(?P<word>[\w.!-]+)['"]?)|(?P<comment>\#[^\n]*)"""
-    r"""|(?P<redirect>\d{0,2}(?:&>>|&>|<<<|>>|>\||>&|<&|<>|>|<)(?!\())|(?P<pipe>\|&|\|(?!\|))"""
+    r"""|(?P<redirect>\d{0,3}(?:&>>|&>|<<<|>>|>\||>&|<&|<>|>|<)(?!\())|(?P<pipe>\|&|\|(?!\|))"""
     r"""|(?P<end>&&|\|\||;;&?|;&|;|\n)|(?P<beside>&)|(?P<open>[({](?=[\s(])|\()|(?P<close>[)}](?=[\s;|&)]|$))"""
     r"""|(?P<text>.)""",
     re.DOTALL,
