@@ -1,4 +1,4 @@
-"""Every rule file, by its own examples: what a rule must fire on, what it must leave alone, and that its advice is allowed."""
+"""Every rule file, by its own examples: what a rule must fire on and leave alone, and that its advice is allowed."""
 
 from __future__ import annotations
 

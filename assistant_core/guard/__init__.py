@@ -1,10 +1,10 @@
 """A line → a verdict, before it runs.
 
-In: the line as typed and the surroundings it would run in. Out: `records.Verdict`. The way through, each module read in
-this order: `syntax` (or, where the grammar finds an error, `tokens`) parses the line into `tree`; `evaluate` walks it as a
-shell would, with `words` to resolve words, `flows` for what pipes carry, `codes` for other languages and `hosts` for lists;
-each command goes through `calls` to `rules`, which asks `paths` what it is about; `report` sums up. Nothing is run, no file
-is read but our own data.
+In: the line as typed and the surroundings it would run in. Out: `records.Verdict`. The way through, module by module:
+`syntax` (or, where the grammar finds an error, `tokens`) parses the line into `tree`; `evaluate` walks it as a shell
+would, on `state`, with `words` to resolve words and `flows` for what pipes carry; each command goes through `calls` to
+`rules`, which asks `paths` what it is about; `unwrap` takes off wrappers, with `hosts` for lists and `codes` (`pycode`,
+`inline`, `sql`) for other languages; `report` sums up. Nothing is run, and no file is read but our own data.
 """
 
 import os

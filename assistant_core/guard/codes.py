@@ -1,7 +1,7 @@
 """Code in a language other than the shell's → the commands it would run, walked by the evaluator.
 
-In: code, its language, and the evaluator. Out: commands put to the evaluator. Code is read, never run: Python and xonsh by
-`ast`, SQL by a small reader, the rest by the patterns of inline.toml.
+In: code, its language, and the evaluator. Out: commands put to the evaluator. Code is read, never run: Python and
+xonsh by `ast`, SQL by a small reader, the rest by the patterns of inline.toml.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,6 @@ from assistant_core.guard import hosts, inline, pycode, sql
 from assistant_core.guard.calls import Call
 from assistant_core.guard.flows import Flow
 from assistant_core.guard.walker import Walker
-
 
 HOSTS: Mapping[str, Callable[[Walker, Call, list[str], Flow], Flow | None]] = {
     "xargs": hosts.xargs,

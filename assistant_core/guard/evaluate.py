@@ -14,14 +14,24 @@ from assistant_core.guard.report import Report
 from assistant_core.guard.rulefile import Payload
 from assistant_core.guard.state import Context, State
 from assistant_core.guard.tree import (
-    Background, Command, Function, Group, Loop, Node, Pipeline, Redirect, Sequence, Unread,
+    Background,
+    Command,
+    Function,
+    Group,
+    Loop,
+    Node,
+    Pipeline,
+    Redirect,
+    Sequence,
+    Unread,
 )  # fmt: skip
 
 MOST_WRAPPERS = 48  # of one command
 MOST_ROUNDS = 8  # of a loop over words
 
-DECLARES = frozenset(("export", "declare", "local", "readonly", "typeset", "set-env"))
-CODE_IN = frozenset(("PROMPT_COMMAND", "GIT_SSH_COMMAND", "GIT_EDITOR", "GIT_PAGER", "GIT_EXTERNAL_DIFF", "LESSOPEN", "BROWSER"))
+CODE_IN = frozenset(
+    ("PROMPT_COMMAND", "GIT_SSH_COMMAND", "GIT_EDITOR", "GIT_PAGER", "GIT_EXTERNAL_DIFF", "LESSOPEN", "BROWSER")
+)
 CRON_FILE = re.compile(r"/etc/(ana)?crontab|/etc/cron\.d/.*|/var/spool/cron/.*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=")
 _MARKS = re.compile("[\ue000-\uefff]")
@@ -196,17 +206,8 @@ class Evaluator(State):
 
     def _ran(self, argv: list[str], given: Flow) -> Flow:
         name = program_name(argv[0])
-        if name in DECLARES:
-            self._declare(argv)
-        elif name == "read" and given.text is not None:
-            for target in argv[1:]:
-                if target.isidentifier():
-                    self.variables[target] = given.text.rstrip("\n")
-        elif name == "cd" or name == "pushd":
-            self.change_directory(next((word for word in argv[1:] if word[:1] != "-" or word == "-"), self.place.home))
-        elif name == "alias":
-            for word in argv[1:]:
-                self.script(paths.plain(word.partition("=")[2]))
+        if name in _BUILTINS:
+            _BUILTINS[name](self, argv, given)
         elif name in self.functions and self.depth < unwrap.DEEPEST:
             return self._called(name, argv, given)
         if self.files and ((file := self.file(argv[0])).text or file.kinds & _JUDGED):
@@ -241,7 +242,18 @@ class Evaluator(State):
         self.variables = before
         return flow
 
-    def _declare(self, argv: list[str]) -> None:
+    def _read(self, argv: list[str], given: Flow) -> None:
+        if given.text is not None:
+            self.variables |= dict.fromkeys(filter(str.isidentifier, argv[1:]), given.text.rstrip("\n"))
+
+    def _cd(self, argv: list[str], _: Flow) -> None:
+        self.change_directory(next((word for word in argv[1:] if word[:1] != "-" or word == "-"), self.place.home))
+
+    def _alias(self, argv: list[str], _: Flow) -> None:
+        for word in argv[1:]:
+            self.script(paths.plain(word.partition("=")[2]))
+
+    def _declare(self, argv: list[str], _: Flow) -> None:
         for word in argv[1:]:
             name, equals, value = word.partition("=")
             if equals:
@@ -298,6 +310,15 @@ class Evaluator(State):
         return unwrap.code(self, language, text, given, local=local)
 
 
+_BUILTINS: Mapping[str, Callable[[Evaluator, list[str], Flow], None]] = {
+    "read": Evaluator._read,  # noqa: SLF001 - its own table
+    "cd": Evaluator._cd,  # noqa: SLF001 - its own table
+    "pushd": Evaluator._cd,  # noqa: SLF001 - its own table
+    "alias": Evaluator._alias,  # noqa: SLF001 - its own table
+    **dict.fromkeys(("export", "declare", "local", "readonly", "typeset"), Evaluator._declare),  # noqa: SLF001 - its own table
+}
+
+
 def _starts_copies(body: Node) -> bool:
     items = body.items if isinstance(body, Sequence) else (body,)
     return any(isinstance(item, Background) for item in items)
@@ -308,5 +329,3 @@ def program_name(word: str) -> str:
     if "/" in word:
         word = word.rsplit("/", 1)[1]
     return word.lower().removesuffix(".exe") if word[-4:] == ".exe" else word
-
-

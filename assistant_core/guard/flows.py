@@ -29,16 +29,22 @@ class Flow(NamedTuple):
     def of(self, *kinds: str, text: str | None = None, origin: str = "") -> "Flow":
         """Return what becomes of this flow in a command that passes it on."""
         kept = self.kinds & _PASSED
-        own = kinds or (("empty",) if text is not None and not text.strip() else ("text",) if text is not None else ("unknown",))
+        own = kinds or (
+            ("empty",) if text is not None and not text.strip() else ("text",) if text is not None else ("unknown",)
+        )
         return Flow(kept.union(own), text if text is None or len(text) <= LONGEST else None, origin)
 
 
 NONE = Flow(frozenset(("none",)))
 _PASSED = frozenset(("remote", "remote-plain", "decoded", "secret"))
 _OPTION = re.compile(r"-\w+$")
-_DOWNLOADS = re.compile(r"(?:^|\s)(?:-\w*O\w*|-\w*o|-\w*o\s?\S+|--output\S*|--remote-name\S*|--output-document\S*)(?=\s|$)")
+_DOWNLOADS = re.compile(
+    r"(?:^|\s)(?:-\w*O\w*|-\w*o|-\w*o\s?\S+|--output\S*|--remote-name\S*|--output-document\S*)(?=\s|$)"
+)
 _TO_STDOUT = re.compile(r"(?:^|\s)-(?:\w*[oO]\s*-|-output(?:-document)?[= ]-)|-\w*O-")
-_UNCHECKED = re.compile(r"(?:^|\s)(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure|--no-check-certificate|--check-certificate=false)(?=\s|$)")
+_UNCHECKED = re.compile(
+    r"(?:^|\s)(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure|--no-check-certificate|--check-certificate=false)(?=\s|$)"
+)
 _REMOTE_URL = re.compile(r"(?:https?|ftp)://|\b[\w-]+\.(?:[a-z]{2,6})\b")
 
 
@@ -56,7 +62,7 @@ def _origin(words: list[str], given: Flow) -> str:
     return f"{given.origin} | {own}" if given.origin else own
 
 
-def _echo(words: list[str], given: Flow) -> Flow:
+def _echo(words: list[str], _: Flow) -> Flow:
     args = words[1:]
     escapes = False
     while args and re.fullmatch(r"-[neE]+", args[0]):
@@ -65,7 +71,7 @@ def _echo(words: list[str], given: Flow) -> Flow:
     return NONE.of(text=f"{ansi(text) if escapes else text}\n", origin=_origin(words, NONE))
 
 
-def _printf(words: list[str], given: Flow) -> Flow:
+def _printf(words: list[str], _: Flow) -> Flow:
     form, *args = words[1:] or [""]
     if form == "-v":
         return NONE.of(text="")
@@ -167,7 +173,7 @@ def _span(text: str) -> str:
     return found[:1024]
 
 
-def _download(words: list[str], given: Flow) -> Flow:
+def _download(words: list[str], _: Flow) -> Flow:
     line = plain(" ".join(words[1:]))
     stdout = words[0].endswith(("curl", "http", "https", "lynx", "xh")) or _TO_STDOUT.search(line)
     if not stdout or (_DOWNLOADS.search(line) and not _TO_STDOUT.search(line) and "curl" in words[0]):
@@ -181,13 +187,17 @@ def saved(words: list[str]) -> dict[str, Flow]:
     if words[0] not in ("curl", "wget", "aria2c", "fetch", "http", "https"):
         return {}
     flow = _download([words[0], *(word for word in words[1:] if "://" in word or _UNCHECKED.match(word)), "-O-"], NONE)
-    named = [words[index + 1] for index, word in enumerate(words[:-1]) if re.fullmatch(r"-[a-zA-Z]*[oO]|--output(-document)?", word)]
+    named = [
+        words[index + 1]
+        for index, word in enumerate(words[:-1])
+        if re.fullmatch(r"-[a-zA-Z]*[oO]|--output(-document)?", word)
+    ]
     named += [word.partition("=")[2] for word in words if word.startswith("--output")]
     urls = [word.split("?")[0].rsplit("/", 1)[-1] for word in words[1:] if "://" in word]
     return dict.fromkeys([*named, *urls], flow) if "remote" in flow.kinds else {}
 
 
-def _secrets(words: list[str], given: Flow) -> Flow:
+def _secrets(words: list[str], _: Flow) -> Flow:
     if words[0].endswith(("env", "printenv", "export", "set")) and len(words) > 1:
         return NONE.of(origin=_origin(words, NONE))
     return NONE.of("secret", origin=_origin(words, NONE))
@@ -202,7 +212,7 @@ def _packed(words: list[str], given: Flow) -> Flow:
     return given.of(*(("secret",) if secret else ()), origin=_origin(words, given))
 
 
-def _ls(words: list[str], given: Flow) -> Flow:
+def _ls(words: list[str], _: Flow) -> Flow:
     """Names of all in a directory: with options that sort or cut, they are still all until another command picks."""
     places = [word for word in words[1:] if word[:1] != "-"]
     if any(_OPTION.match(word) and "d" in word for word in words[1:]) or len(places) > 1:
@@ -211,19 +221,27 @@ def _ls(words: list[str], given: Flow) -> Flow:
 
 
 def _head(words: list[str], given: Flow) -> Flow:
-    return given if given.text is not None and given is not NONE and "\n" not in given.text.strip() and "*" not in given.text else \
-        given.of(origin=_origin(words, given))  # fmt: skip
+    one = given is not NONE and given.text is not None and not re.search(r"\n(?=\S)|\*", given.text)
+    return given if one else given.of(origin=_origin(words, given))
+
+
+def _received(words: list[str], given: Flow) -> Flow:
+    return NONE.of("remote", "remote-plain", origin=_origin(words, given))
+
+
+def _pwd(words: list[str], _: Flow) -> Flow:
+    return NONE.of(text=".\n", origin=_origin(words, NONE))
 
 
 def _same(words: list[str], given: Flow) -> Flow:
     return given if given is not NONE else NONE.of(origin=_origin(words, NONE))
 
 
-def _mktemp(words: list[str], given: Flow) -> Flow:
+def _mktemp(words: list[str], _: Flow) -> Flow:
     return NONE.of(text="/tmp/tmp.mktemp\n", origin=_origin(words, NONE))  # noqa: S108 - what mktemp prints
 
 
-def _nothing(words: list[str], given: Flow) -> Flow:
+def _nothing(_: list[str], __: Flow) -> Flow:
     return NONE.of(text="")
 
 
@@ -238,9 +256,7 @@ _MAKERS: Mapping[str, Callable[[list[str], Flow], Flow]] = {
     "uudecode": _decoded(lambda text: codecs.decode(text.encode(), "uu").decode()), "rot13": _rot,
     "curl": _download, "wget": _download, "http": _download, "https": _download, "lynx": _download, "fetch": _download,
     "aria2c": _download, "xh": _download, "env": _secrets, "printenv": _secrets, "gpg": _gpg, "tar": _packed,
-    "zip": _packed, "ls": _ls, "pwd": lambda words, _: NONE.of(text=".\n", origin=_origin(words, NONE)), "head": _head, "sort": _same, "uniq": _head, "nohup": _same, "mktemp": _mktemp,
-    "tempfile": _mktemp, "true": _nothing, "false": _nothing, "cd": _nothing, ":": _nothing,
-    "nc": lambda words, given: NONE.of("remote", "remote-plain", origin=_origin(words, given)),
-    "telnet": lambda words, given: NONE.of("remote", "remote-plain", origin=_origin(words, given)),
+    "zip": _packed, "ls": _ls, "pwd": _pwd, "head": _head, "sort": _same, "uniq": _head, "nohup": _same,
+    "mktemp": _mktemp, "tempfile": _mktemp, "true": _nothing, "false": _nothing, "cd": _nothing, ":": _nothing,
+    "nc": _received, "ncat": _received, "netcat": _received, "telnet": _received,
 }  # fmt: skip
-_MAKERS = {**_MAKERS, "ncat": _MAKERS["nc"], "netcat": _MAKERS["nc"]}

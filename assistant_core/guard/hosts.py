@@ -1,7 +1,7 @@
 """Commands that make other commands out of lists: xargs, parallel, find and fd.
 
-In: a call, the words of the command within it, and what flows in. Out: those commands, with the list put in, walked. What
-find would give stands as one path with `**` in it, which `paths` knows how to judge.
+In: a call, the words of the command within it, and what flows in. Out: those commands, with the list put in, walked.
+What find would give stands as one path with `**` in it, which `paths` knows how to judge.
 """
 
 import itertools
@@ -17,16 +17,60 @@ MOST_ITEMS = 64
 
 _SLOT = re.compile(r"\{(\d*)[./#%+]*\}")
 _LISTS = frozenset((":::", "::::", ":::+", "::::+"))
-_NARROWS = frozenset("-name -iname -path -ipath -wholename -iwholename -regex -iregex -lname -ilname".split())
+_NARROWS = frozenset(
+    ["-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-lname", "-ilname"]
+)
 _SELECTS = frozenset(
-    """-mtime -atime -ctime -mmin -amin -cmin -newer -size -user -group -perm -uid -gid -inum -links -used -samefile -nouser
-    -nogroup -newermt""".split()
+    [
+        "-mtime",
+        "-atime",
+        "-ctime",
+        "-mmin",
+        "-amin",
+        "-cmin",
+        "-newer",
+        "-size",
+        "-user",
+        "-group",
+        "-perm",
+        "-uid",
+        "-gid",
+        "-inum",
+        "-links",
+        "-used",
+        "-samefile",
+        "-nouser",
+        "-nogroup",
+        "-newermt",
+    ]
 )
 _EXECUTES = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
-_WITH_VALUE = _NARROWS | _SELECTS | frozenset(("-type", "-maxdepth", "-mindepth", "-printf", "-fprint", "-xtype", "-fstype"))
+_WITH_VALUE = (
+    _NARROWS | _SELECTS | frozenset(("-type", "-maxdepth", "-mindepth", "-printf", "-fprint", "-xtype", "-fstype"))
+)
 _FD_VALUES = frozenset(
-    """-t --type -e --extension -E --exclude -d --max-depth --min-depth -S --size -o --owner --changed-within --changed-before
-    --base-directory -c --color -j --threads""".split()
+    [
+        "-t",
+        "--type",
+        "-e",
+        "--extension",
+        "-E",
+        "--exclude",
+        "-d",
+        "--max-depth",
+        "--min-depth",
+        "-S",
+        "--size",
+        "-o",
+        "--owner",
+        "--changed-within",
+        "--changed-before",
+        "--base-directory",
+        "-c",
+        "--color",
+        "-j",
+        "--threads",
+    ]
 )
 
 
@@ -54,7 +98,7 @@ def xargs(walker: Walker, call: Call, words: list[str], given: Flow) -> Flow | N
     return flow
 
 
-def parallel(walker: Walker, call: Call, words: list[str], given: Flow) -> Flow | None:
+def parallel(walker: Walker, _: Call, words: list[str], given: Flow) -> Flow | None:
     """Walk what parallel runs: a template, filled with each item of its lists."""
     template = list(itertools.takewhile(lambda word: word not in _LISTS, words))
     lists, files = [], False
@@ -76,10 +120,15 @@ def _filled(template: list[str], items: tuple[str, ...]) -> list[str]:
     """Return the template's words with the items in their places; a whole command in one word stays one."""
     if not any(_SLOT.search(plain(word)) for word in template):
         return [*map(_kept, template), *items]
+
     def put(found: re.Match[str]) -> str:
         index = int(found[1]) - 1 if found[1] else -1
         return " ".join(items) if index < 0 else items[index] if index < len(items) else ""
-    return [_SLOT.sub(put, plain(word)) if _SLOT.fullmatch(plain(word)) else _kept(_SLOT.sub(put, plain(word))) for word in template]
+
+    return [
+        _SLOT.sub(put, plain(word)) if _SLOT.fullmatch(plain(word)) else _kept(_SLOT.sub(put, plain(word)))
+        for word in template
+    ]
 
 
 def _kept(word: str) -> str:
@@ -138,7 +187,11 @@ class _Search:
         tails = list(dict.fromkeys(pattern.removeprefix("./").removeprefix("*/") or "*" for pattern in self._patterns))
         if not tails:
             tails = [UNKNOWN] if self._selected else [""]
-        return [f"{place.rstrip('/') if place != '/' else ''}/**/{tail}".rstrip("/") for place in self._places for tail in tails]
+        return [
+            f"{place.rstrip('/') if place != '/' else ''}/**/{tail}".rstrip("/")
+            for place in self._places
+            for tail in tails
+        ]
 
     def _remove(self) -> None:
         if self._empty:
@@ -174,7 +227,9 @@ def _fd(walker: Walker, words: list[str]) -> Flow:
             operands.append(word)
     name = pattern or (operands[0] if operands else "")
     base = operands[1] if len(operands) > 1 else "."
-    found = posixpath.join(base, "**", name if re.fullmatch(r"[\w.*-]+", name) else f"{UNKNOWN}" if name else "").rstrip("/")
+    found = posixpath.join(
+        base, "**", name if re.fullmatch(r"[\w.*-]+", name) else f"{UNKNOWN}" if name else ""
+    ).rstrip("/")
     if not command:
         return NONE.of(text=f"{found}\n", origin="fd")
     slotted = any("{" in word for word in command)

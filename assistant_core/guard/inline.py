@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from assistant_core.guard.words import ansi
 from assistant_core.guard.walker import Walker
+from assistant_core.guard.words import ansi
 
 LONGEST = 100_000  # characters
 MOST_FOUND = 64

@@ -1,7 +1,7 @@
 """A resolved word → the class of the place it names (rules/RULES.md lists the classes), without looking at the disk.
 
 In: a word as `words` resolved it, and where the line would run. Out: the class and the absolute path. A relative name
-is judged by its name; the directory the shell happens to be in can only make that worse, one named in the line replaces it.
+is judged by its name; the directory the shell is in can only make that worse, one that the line goes to replaces it.
 """
 
 import functools
@@ -48,7 +48,9 @@ _UNKNOWN = re.compile("[\ue002\ue100-\uefff]")
 _PLAIN = str.maketrans({mark: char for char, mark in QUOTED.items()} | {EMPTY: "", UNKNOWN: "…"})
 _SIMPLE = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|(?:[\w.-]+@)?[\w.-]{2,}:(?!\\)|[\w.-]+@[\w.-]+$")
-_ALL = re.compile(r"(?:\*+|\.\*|\*\.\*|\?\*|\.\[!\.\]\*|\.\?\?\*|\{\*,\.\*\}|\{\.\*,\*\}|\[!\.\]\*|\{\*,\.\[!\.\]\*\})$")
+_ALL = re.compile(
+    r"(?:\*+|\.\*|\*\.\*|\?\*|\.\[!\.\]\*|\.\?\?\*|\{\*,\.\*\}|\{\.\*,\*\}|\[!\.\]\*|\{\*,\.\[!\.\]\*\})$"
+)
 _GLOB = re.compile(r"[*?\[]")
 _SETTINGS = frozenset((".ssh", ".gnupg", ".aws", ".kube", ".config", ".docker", ".local"))
 
@@ -102,11 +104,8 @@ def is_secret(text: str) -> bool:
 def classify(word: str, place: Place) -> str:
     """Return the class of the place that `word` names."""
     if not word.isascii() and EMPTY in word:
-        rest = word.replace(EMPTY, "")
-        found = classify(rest, place) if rest else "unknown"
-        if found in WIDE:
-            return "collapsed"
-        return "unknown" if found in SCOPED else found
+        found = classify(word.replace(EMPTY, ""), place)
+        return "collapsed" if found in WIDE else "unknown" if found in SCOPED else found
     if not word:
         return "unknown"
     if word[0] == "/":
@@ -115,10 +114,7 @@ def classify(word: str, place: Place) -> str:
         return "cwd" if found in SCOPED and _holds(path, place.cwd) else found
     if _REMOTE.match(word):
         return "remote"
-    if place.told and place.cwd:
-        return _told(word, place)
-    found = _relative(word)
-    return _worse(found, word, place) if found in SCOPED or found == "cwd" else found
+    return _told(word, place) if place.told else _worse(_relative(word), word, place)
 
 
 def resolved(word: str, place: Place) -> str:
@@ -144,7 +140,7 @@ def _holds(path: str, cwd: str) -> bool:
 
 def _worse(found: str, word: str, place: Place) -> str:
     """Return the class that the live directory makes of a relative name, if it is the graver."""
-    if not place.cwd or not _sensitive(place.cwd, place.home):
+    if (found not in SCOPED and found != "cwd") or not place.cwd or not _sensitive(place.cwd, place.home):
         return found
     absolute = _absolute(posixpath.normpath(posixpath.join(place.cwd, word)), place.home)
     return absolute if absolute in WIDE else found

@@ -1,16 +1,17 @@
 """Python and xonsh code → the commands in it, read with `ast`.
 
-In: code with literal arguments, and the walker. Out: commands put to the walker. Values are followed through assignments,
-joins, formatting and a few functions on paths; what else there is, is unknown. Nothing is imported or run.
+In: code with literal arguments, and the walker. Out: commands put to the walker. Values are followed through
+assignments, joins, formatting and a few functions on paths; what else there is, is unknown. Nothing is imported or run.
 """
 
 import ast
 import base64
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 
-from assistant_core.guard.paths import UNKNOWN
+from assistant_core.guard.paths import EMPTY, UNKNOWN
 from assistant_core.guard.tokens import closing
 from assistant_core.guard.walker import Walker
 
@@ -39,11 +40,19 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "Path.write_bytes": (">", "{self}"),
 }
 _SHELL = frozenset(
-    ("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput", "execx", "evalx")
+    (
+        "os.system",
+        "os.popen",
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+        "commands.getoutput",
+        "execx",
+        "evalx",
+    )
 )
 _PROCESS = frozenset(f"subprocess.{name}" for name in ("run", "call", "Popen", "check_call", "check_output"))
 _EXEC = re.compile(r"os\.(exec|spawn)[lvpe]+|pty\.spawn")
-_SAFE = frozenset("print len str repr int list dict sorted sum range type min max abs round bytes set tuple format".split())
+_SEEN_THROUGH = frozenset(sys.stdlib_module_names)  # what they do to files is in the tables above
 _LISTS = re.compile(r"(?:os\.(walk|listdir|scandir)|glob\.i?glob|Path\.(iterdir|rglob|glob|walk))")
 
 
@@ -143,16 +152,20 @@ class Reader:
             self._walker.script(self._text(node, 0))
         elif name in _PROCESS or _EXEC.fullmatch(name):
             self._run(node)
-        elif name == "open" or name == "io.open" or name == "Path.open":
+        elif name in {"open", "io.open", "Path.open"}:
             self._open(node, name)
         elif name in ("exec", "eval", "compile") and node.args:
             self._nested(node)
         elif form := _CALLS.get(name):
             owner = self.value(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-            fill = {"{0}": self._text(node, 0), "{1}": self._text(node, 1), "{self}": owner if isinstance(owner, str) else UNKNOWN}
+            fill = {
+                "{0}": self._text(node, 0),
+                "{1}": self._text(node, 1),
+                "{self}": owner if isinstance(owner, str) else UNKNOWN,
+            }
             self._walker.run([fill.get(word, word) for word in form])
-        else:
-            self._walker.report.effect("READ" if name.split(".")[-1] in _SAFE else "READ")
+        elif name.partition(".")[0] in self._names.values() and name.partition(".")[0] not in _SEEN_THROUGH:
+            self._walker.report.effect("EXEC")
 
     def _as_text(self, node: ast.Call) -> bool:
         shell = any(each.arg == "shell" for each in node.keywords)
@@ -173,7 +186,11 @@ class Reader:
         position = 0 if name == "Path.open" else 1
         found = self.value(mode) if mode else self._text(node, position) if len(node.args) > position else "r"
         if isinstance(found, str) and found[:1] in ("w", "x", "a"):
-            owner = self.value(node.func.value) if position == 0 and isinstance(node.func, ast.Attribute) else self._text(node, 0)
+            owner = (
+                self.value(node.func.value)
+                if position == 0 and isinstance(node.func, ast.Attribute)
+                else self._text(node, 0)
+            )
             self._walker.judge([">" if found[0] == "w" else ">>", owner if isinstance(owner, str) else UNKNOWN])
 
     def _nested(self, node: ast.Call) -> None:
@@ -189,30 +206,35 @@ class Reader:
         found = self.value(node.args[index]) if index < len(node.args) else UNKNOWN
         return found if isinstance(found, str) else "\ue003".join(found)
 
-    def value(self, node: ast.AST) -> Value:
+    def value(self, node: ast.AST) -> Value:  # noqa: C901 - a table of node types
         """Return the text of an expression, a list of texts, or unknown."""
         self._left -= 1
         if self._left < 0:
             return UNKNOWN
-        if isinstance(node, ast.Constant):
-            return node.value.decode("latin-1") if isinstance(node.value, bytes) else str(node.value)
-        if isinstance(node, ast.Name):
-            found = self._walker.variable(node.id)
-            return UNKNOWN if found == "\ue001" else found
-        if isinstance(node, ast.List | ast.Tuple):
-            found = [self.value(each) for each in node.elts]
-            return [each if isinstance(each, str) else UNKNOWN for each in found]
-        if isinstance(node, ast.JoinedStr):
-            return "".join(map(self._str, node.values))
-        if isinstance(node, ast.FormattedValue):
-            return self.value(node.value)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
-            return self._str(node.left) + ("/" if isinstance(node.op, ast.Div) else "") + self._str(node.right)
-        if isinstance(node, ast.Attribute) and self.name(node.value) == _ENV:
-            return self._walker.variable(node.attr)
-        if isinstance(node, ast.Subscript) and self.name(node.value) == "os.environ":
-            return self._walker.variable(self._str(node.slice))
-        return self._called(node) if isinstance(node, ast.Call) else UNKNOWN
+        match node:
+            case ast.Constant(value=bytes() as found):
+                text: Value = found.decode("latin-1")
+            case ast.Constant(value=found):
+                text = str(found)
+            case ast.Name(id=name):
+                text = self._walker.variable(name).replace(EMPTY, UNKNOWN)
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                text = [self._str(each) for each in elements]
+            case ast.JoinedStr(values=parts):
+                text = "".join(map(self._str, parts))
+            case ast.FormattedValue(value=inner):
+                text = self.value(inner)
+            case ast.BinOp(op=ast.Add() | ast.Div()):
+                text = self._str(node.left) + ("/" if isinstance(node.op, ast.Div) else "") + self._str(node.right)
+            case ast.Attribute(attr=name) if self.name(node.value) == _ENV:
+                text = self._walker.variable(name)
+            case ast.Subscript() if self.name(node.value) == "os.environ":
+                text = self._walker.variable(self._str(node.slice))
+            case ast.Call():
+                text = self._called(node)
+            case _:
+                text = UNKNOWN
+        return text
 
     def _str(self, node: ast.AST) -> str:
         found = self.value(node)
@@ -228,14 +250,24 @@ class Reader:
             return self._listed(node, name, first)
         if made := _VALUES.get(name):
             return made(first, texts, self._walker)
-        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if owner and node.func.attr in ("decode", "strip", "encode", "resolve", "expanduser", "absolute", "split", "splitlines"):  # type: ignore[attr-defined]
-            found = self._str(owner)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in (
+            "decode",
+            "strip",
+            "encode",
+            "resolve",
+            "expanduser",
+            "absolute",
+            "split",
+            "splitlines",
+        ):
+            found = self._str(node.func.value)
             return self._walker.home_of("") + found[1:] if found[:1] == "~" else found
         return UNKNOWN
 
     def _listed(self, node: ast.Call, name: str, first: str) -> str:
-        base = self._str(node.func.value) if name.startswith("Path.") and isinstance(node.func, ast.Attribute) else first
+        base = (
+            self._str(node.func.value) if name.startswith("Path.") and isinstance(node.func, ast.Attribute) else first
+        )
         if name.startswith("glob"):
             return first
         return f"{base.rstrip('/')}/**" if name != "Path.glob" else f"{base}/{first}"
@@ -255,10 +287,8 @@ def _expanded(first: str, _: list[str], walker: Walker) -> str:
 _VALUES: Mapping[str, Callable[[str, list[str], Walker], Value]] = {
     "os.path.expanduser": _expanded,
     "os.path.join": lambda _, texts, __: "/".join(texts),
-    "Path": lambda first, texts, _: "/".join(texts) or ".",
-    "str": lambda first, _, __: first,
-    "os.fspath": lambda first, _, __: first,
-    "os.path.abspath": lambda first, _, __: first,
+    "Path": lambda _, texts, __: "/".join(texts) or ".",
+    **dict.fromkeys(("str", "os.fspath", "os.path.abspath"), lambda text, _, __: text),
     "Path.home": lambda _, __, walker: walker.home_of(""),
     "Path.cwd": lambda _, __, ___: ".",
     "os.getcwd": lambda _, __, ___: ".",
@@ -266,12 +296,16 @@ _VALUES: Mapping[str, Callable[[str, list[str], Walker], Value]] = {
     "os.environ.get": lambda first, _, walker: walker.variable(first),
     "tempfile.mkdtemp": lambda _, __, ___: "/tmp/tmp.mktemp",  # noqa: S108 - what it gives
     "base64.b64decode": _decode,
-    "bytes.fromhex": lambda first, _, __: bytes.fromhex(first).decode("latin-1") if re.fullmatch("(..)+", first) else UNKNOWN,
+    "bytes.fromhex": lambda first, _, __: (
+        bytes.fromhex(first).decode("latin-1") if re.fullmatch("(..)+", first) else UNKNOWN
+    ),
     "shlex.split": lambda first, _, __: first.split(),
 }
 
 _SCRIPT, _ENV = "xonsh_script", "xonsh_environ"  # names that stand for xonsh's own syntax
-_XONSH = re.compile(r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
+_XONSH = re.compile(
+    r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
+)
 _PYTHON = re.compile(
     r"""[$!@]\(|[$!]\[|\bg`|^\s*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)\b[^;|&]*[:(\s]"""
     r"""|^\s*[\w.\[\]'"]+\s*=\s|\w\(['"]|\w\(\w*\)|^\s*\$\w+\s*=\s|\w\([$@!]""",
@@ -316,7 +350,9 @@ def xonsh(line: str, walker: Walker) -> bool:
 def _is_python(tree: ast.Module) -> bool:
     """Return whether the text means Python to xonsh: `ls -l`, too, is an expression."""
     nodes = list(ast.walk(tree))
-    command = any(isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in nodes)
+    command = any(
+        isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in nodes
+    )
     return not command and any(isinstance(each, _STATEMENTS) for each in nodes)
 
 
@@ -333,7 +369,11 @@ def _block(text: str, walker: Walker) -> bool:
             continue
         header = _HEADER.match(line)
         stripped = prepared(line).strip()
-        tree = _parsed(f"if 1: pass\n{stripped} pass" if re.match("el|ex|fin", stripped) else f"{stripped} pass") if header else None
+        tree = (
+            _parsed(f"if 1: pass\n{stripped} pass" if re.match("el|ex|fin", stripped) else f"{stripped} pass")
+            if header
+            else None
+        )
         if tree is not None:
             Reader(walker).walk(tree)
         elif not xonsh(line.strip(), walker):

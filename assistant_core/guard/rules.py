@@ -89,7 +89,7 @@ def plain_programs() -> Mapping[str, Crud]:
 
 @functools.cache
 def programs(name: str) -> tuple[Program, ...]:
-    """Return what the rule files say of the program `name`, and whether it wraps another; nothing where none names it."""
+    """Return what the rule files and the table of wrappers say of the program `name`; nothing where none names it."""
     wrapper = _wrappers().get(name)
     return (*map(program, _index().get(name, ())), *((_wrapper(name),) if wrapper else ()))
 
@@ -129,9 +129,8 @@ def crud(known: Program, call: Call) -> Crud:
     """Return the class of a call that no rule speaks about."""
     if known.cruds:
         for length in range(min(len(call.args), 4), -1, -1):
-            if found := known.cruds.get(" ".join(call.args[:length])):
-                if length or not call.args:
-                    return found
+            if (found := known.cruds.get(" ".join(call.args[:length]))) and (length or not call.args):
+                return found
     return known.file.crud
 
 

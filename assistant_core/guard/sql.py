@@ -1,7 +1,8 @@
 """SQL text → its statements, each as a few words: the verb, what it is about, and whether it is bounded.
 
 In: text in any dialect. Out: tuples such as `("delete", "all", "users")`, `("delete", "where", "users")`,
-`("drop", "table", "users")`, `("alter", "drop", "users")`; of other verbs the next two words. Comments and quoted text are taken out first.
+`("drop", "table", "users")`, `("alter", "drop", "users")`; of other verbs the next two words.
+Comments and quoted text are taken out first.
 """
 
 import re
@@ -12,14 +13,17 @@ LONGEST = 200_000  # characters
 _NOISE = re.compile(r"--[^\n]*|/\*.*?(?:\*/|$)|\#[^\n]*|'(?:[^'\\]|''|\\.)*'?|\$\w*\$", re.DOTALL)
 _NAME = r"(?P<name>[\w.`\"\[\]$*]+)"
 _DROP = re.compile(
-    rf"drop\s+(?:(?:temporary|global|if\s+exists|materialized)\s+)*(?P<kind>\w+)\s+(?:(?:if\s+exists|concurrently)\s+)*{_NAME}", re.IGNORECASE
+    rf"drop\s+(?:(?:temporary|global|if\s+exists|materialized)\s+)*(?P<kind>\w+)\s+(?:(?:if\s+exists|concurrently)\s+)*{_NAME}",
+    re.IGNORECASE,
 )
 _DELETE = re.compile(rf"delete\s+(?:(?:from|low_priority|quick|ignore|only)\s+)*{_NAME}", re.IGNORECASE)
 _UPDATE = re.compile(rf"update\s+(?:(?:low_priority|ignore|only)\s+)*{_NAME}", re.IGNORECASE)
 _TRUNCATE = re.compile(rf"truncate\s+(?:(?:table|only)\s+)*{_NAME}", re.IGNORECASE)
 _ALTER = re.compile(rf"alter\s+(?P<kind>\w+)\s+(?:(?:if\s+exists|only)\s+)*{_NAME}", re.IGNORECASE)
 _WHERE = re.compile(r"\bwhere\b(?P<condition>.*)", re.IGNORECASE | re.DOTALL)
-_ALWAYS = re.compile(r"\s*\(?\s*(?:(\d+)\s*=\s*\1|true|1|''\s*=\s*''|not\s+false|1\s*<>\s*0)\s*\)?\s*(?:;|$|\bor\b)", re.IGNORECASE)
+_ALWAYS = re.compile(
+    r"\s*\(?\s*(?:(\d+)\s*=\s*\1|true|1|''\s*=\s*''|not\s+false|1\s*<>\s*0)\s*\)?\s*(?:;|$|\bor\b)", re.IGNORECASE
+)
 _LIMIT = re.compile(r"\blimit\s+\d+", re.IGNORECASE)
 _WITH = re.compile(r"\b(delete|update|insert|truncate|drop)\b", re.IGNORECASE)
 
@@ -36,7 +40,11 @@ def statements(text: str) -> Iterator[tuple[str, str, str]]:
 def _one(statement: str) -> tuple[str, str, str]:
     verb = re.match(r"\\?\w+", statement)
     word = verb[0].lower() if verb else ""
-    if word in ("with", "explain") and (found := _WITH.search(statement)) and (word == "with" or "analyze" in statement.lower()):
+    if (
+        word in ("with", "explain")
+        and (found := _WITH.search(statement))
+        and (word == "with" or "analyze" in statement.lower())
+    ):
         statement, word = statement[found.start() :], found[1].lower()
     if word == "drop" and (found := _DROP.match(statement)):
         return "drop", found["kind"].lower(), _bare(found["name"])
@@ -57,4 +65,4 @@ def _bounded(statement: str) -> bool:
 
 
 def _bare(name: str) -> str:
-    return name.strip("`\"[]();")
+    return name.strip('`"[]();')

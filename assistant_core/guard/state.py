@@ -16,9 +16,14 @@ from assistant_core.guard.tree import Node
 
 _SECRET_NAME = re.compile(r"AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|.*(PASSWORD|PASSPHRASE|PRIVATE_KEY)$")
 _KNOWN = {
-    "IFS": " ", "?": "0", "#": "0", "$": UNKNOWN, "!": UNKNOWN, "-": UNKNOWN, "RANDOM": UNKNOWN, "OLDPWD": UNKNOWN, "_": UNKNOWN,
-    "PPID": UNKNOWN, "SECONDS": "1", "UID": UNKNOWN, "EUID": UNKNOWN, "HOSTNAME": UNKNOWN, "SHELL": "/bin/sh", "LINENO": "1",
-}  # fmt: skip
+    "IFS": " ",
+    "?": "0",
+    "#": "0",
+    "SECONDS": "1",
+    "LINENO": "1",
+    "SHELL": "/bin/sh",
+    **dict.fromkeys(("$", "!", "-", "_", "RANDOM", "OLDPWD", "PPID", "UID", "EUID", "HOSTNAME"), UNKNOWN),
+}
 
 
 class Context(NamedTuple):

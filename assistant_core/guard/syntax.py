@@ -12,14 +12,44 @@ import tree_sitter_bash
 
 from assistant_core.guard import tokens
 from assistant_core.guard.tree import (
-    NOTHING, Background, Command, Function, Group, Loop, Node, Pipeline, Redirect, Sequence, Unread,
+    NOTHING,
+    Background,
+    Command,
+    Function,
+    Group,
+    Loop,
+    Node,
+    Pipeline,
+    Redirect,
+    Sequence,
+    Unread,
 )  # fmt: skip
 
 DEEPEST = 60  # nested nodes of the grammar that lead to a command
 LONGEST = 400_000  # characters
 
 _PLAIN = re.compile(r"[ \t]*[\w./,@%+:-][\w./,:@%+= \t-]*")
-_KEYWORDS = frozenset("if then else elif fi for while until do done case esac select function time coproc in".split())
+_KEYWORDS = frozenset(
+    [
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "for",
+        "while",
+        "until",
+        "do",
+        "done",
+        "case",
+        "esac",
+        "select",
+        "function",
+        "time",
+        "coproc",
+        "in",
+    ]
+)
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 
 
@@ -85,7 +115,9 @@ class _Reader:
         return [children[0], *(child for group in reversed(groups) for child in group)]
 
     def command(self, node: tree_sitter.Node, _: int) -> Node:
-        words, assignments, redirects = [], [], []
+        words: list[str] = []
+        assignments: list[tuple[str, str]] = []
+        redirects: list[Redirect] = []
         end = -1
         for child in node.children:
             kind = child.type
@@ -144,7 +176,11 @@ class _Reader:
                 targets.append(self.text(child))
             else:
                 operator = child.type
-        return [Redirect(operator, fd, targets[0]), *(Redirect("word", "", each) for each in targets[1:])] if targets else []
+        return (
+            [Redirect(operator, fd, targets[0]), *(Redirect("word", "", each) for each in targets[1:])]
+            if targets
+            else []
+        )
 
     def _heredoc(self, node: tree_sitter.Node) -> list[Redirect]:
         found, body, start = [], "", ""
@@ -163,7 +199,8 @@ class _Reader:
         return Group(self.sequence(node, depth), subshell=node.type == "subshell")
 
     def loop(self, node: tree_sitter.Node, depth: int) -> Node:
-        name, words, body = "", [], NOTHING
+        name, words = "", list[str]()
+        body: Node = NOTHING
         for child in node.children:
             if child.type == "variable_name":
                 name = self.text(child)

@@ -7,7 +7,15 @@ separate commands, so nothing that could run is skipped. What is in quotes or in
 import re
 
 from assistant_core.guard.tree import (
-    NOTHING, Background, Command, Function, Group, Node, Pipeline, Redirect, Sequence,
+    NOTHING,
+    Background,
+    Command,
+    Function,
+    Group,
+    Node,
+    Pipeline,
+    Redirect,
+    Sequence,
 )  # fmt: skip
 
 _TOKEN = re.compile(
@@ -27,7 +35,26 @@ DEEPEST = 40  # quotes within substitutions within quotes
 
 _BACKQUOTED = re.compile(r"(?:[^`\\]+|\\.)*", re.DOTALL)
 _CLOSER = {"(": ")", "{": "}", "[": "]", "`": "`"}
-_KEYWORDS = frozenset("if then else elif fi while until do done case esac ! { } time coproc".split())
+_KEYWORDS = frozenset(
+    [
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "while",
+        "until",
+        "do",
+        "done",
+        "case",
+        "esac",
+        "!",
+        "{",
+        "}",
+        "time",
+        "coproc",
+    ]
+)
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*(?:\[[^\]]*\])?\+?)=(.*)", re.DOTALL)
 _SEPARATES = frozenset(("and", "or"))  # xonsh's && and ||
 
@@ -96,9 +123,7 @@ class _Tokens:
         if self.pending:
             self.redirects.append(Redirect(*self.pending, text))
             self.pending = None
-        elif text in _SEPARATES and self.words:
-            self.end()
-        elif text in _KEYWORDS and not self.words:
+        elif (text in _SEPARATES and self.words) or (text in _KEYWORDS and not self.words):
             self.end()
         elif text:
             self.words.append(text)
@@ -118,8 +143,14 @@ class _Tokens:
         if stages:
             self.blocks[-1].append(stages[0] if len(stages) == 1 else Pipeline(tuple(stages)))
 
+    def beside(self) -> None:
+        self.end()
+        if self.blocks[-1]:
+            self.blocks[-1][-1] = Background(self.blocks[-1][-1])
+
     def open(self) -> None:
-        self.end() if self.words or self.redirects else None
+        if self.words or self.redirects:
+            self.end()
         self.blocks.append([])
         self.stages.append([])
 
@@ -153,24 +184,16 @@ def _step(tokens: _Tokens, text: str, position: int) -> int:
         tokens.heres.append((found["word"], bool(found["q"]), found["here"].startswith("<<-")))
         return found.end()
     if kind == "redirect":
-        digits = re.match(r"\d*", found[0])
-        fd = digits[0] if digits else ""
-        tokens.pending = (found[0][len(fd) :], fd)
-    elif kind == "pipe":
-        tokens.command()
-    elif kind == "end":
-        tokens.end()
-        if found[0] == "\n" and tokens.heres:
-            return _here_text(tokens, text, found.end())
-    elif kind == "beside":
-        tokens.end()
-        if tokens.blocks[-1]:
-            tokens.blocks[-1][-1] = Background(tokens.blocks[-1][-1])
+        operator = found[0].lstrip("0123456789")
+        tokens.pending = (operator, found[0].removesuffix(operator))
     elif kind == "open":
         return _open(tokens, text, found)
-    elif kind == "close":
-        tokens.close()
-    return found.end()
+    elif kind in _ENDS:
+        _ENDS[kind](tokens)
+    return _here_text(tokens, text, found.end()) if found[0] == "\n" and tokens.heres else found.end()
+
+
+_ENDS = {"pipe": _Tokens.command, "end": _Tokens.end, "beside": _Tokens.beside, "close": _Tokens.close}
 
 
 def _open(tokens: _Tokens, text: str, found: re.Match[str]) -> int:
@@ -199,7 +222,9 @@ def _here_text(tokens: _Tokens, text: str, position: int) -> int:
         found = re.compile(rf"^{indent}{re.escape(word)}[ \t]*\r?$", re.MULTILINE).search(text, position)
         body = text[position : found.start() if found else len(text)]
         position = min(found.end() + 1, len(text)) if found else len(text)
-        tokens.blocks[-1].append(_fed(tokens.blocks[-1].pop() if tokens.blocks[-1] else Command(()), body, quoted=quoted))
+        tokens.blocks[-1].append(
+            _fed(tokens.blocks[-1].pop() if tokens.blocks[-1] else Command(()), body, quoted=quoted)
+        )
     tokens.heres = []
     return position
 

@@ -38,7 +38,9 @@ def _walked(walker: Walker, payload: Payload, call: Call, operands: list[str], g
     if language == "argv":
         return walker.run(call.payload, given) if call.payload else None
     if origin == "stdin":
-        return fed(walker, language, given, local=payload.local) if _reads_stdin(payload, call, operands, given) else None
+        return (
+            fed(walker, language, given, local=payload.local) if _reads_stdin(payload, call, operands, given) else None
+        )
     if origin == "script":
         return script_file(walker, language, operands[0]) if operands and not _has_code(call) else None
     texts = _texts(payload, call, operands)

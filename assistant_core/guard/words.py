@@ -1,7 +1,7 @@
 """A word as typed → the words it becomes, as far as the line and the environment tell.
 
 In: a word, and a `Scope` that knows variables and runs substitutions. Out: fields, with marks (`paths`) where text is
-unknown, comes from an empty variable, or is quoted so that it means itself. Never raises; what grows too large is unknown.
+unknown, comes from an empty variable, or is quoted so that it means itself. What grows too large is unknown.
 """
 
 import re
@@ -190,26 +190,21 @@ class _Expansion:
     def _parameter(self, inner: str) -> str:
         """Return the value of `${…}`."""
         found = _BRACE.fullmatch(inner.strip("'"))
-        if not found:
+        if not found or found[1]:
             return UNKNOWN
-        sign, name, _, operator, word = found.groups()
-        if sign:
-            return UNKNOWN
+        _, name, _, operator, word = found.groups()
         value = self._scope.variable(name)
-        if not operator:
+        kind = operator[-1] if operator else ""
+        if kind in ("-", "=", "?") and value.replace(EMPTY, ""):
             return value
-        if operator.strip(":") in ("-", "="):
-            given = value.replace(EMPTY, "")
-            value = given or self.whole(word, quoted=True)
-            if operator.endswith("=") and not given:
+        if kind in ("-", "=", "+"):
+            value = self.whole(word, quoted=True)
+            if kind == "=":
                 self._scope.assign(name, value)
-            return value
-        if operator.endswith("?"):
-            return value.replace(EMPTY, "") or UNKNOWN
-        if operator.endswith("+"):
-            self.whole(word, quoted=True)
+            return value if kind != "+" else UNKNOWN
+        if kind == "?":
             return UNKNOWN
-        return value if EMPTY in value else _cut(value, operator, word)
+        return value if not kind or EMPTY in value else _cut(value, operator, word)
 
 
 def _cut(value: str, operator: str, word: str) -> str:
