@@ -8,6 +8,7 @@ would, on `state`, with `words` to resolve words and `flows` for what pipes carr
 """
 
 import os
+import re
 
 from assistant_core.guard import pycode, syntax
 from assistant_core.guard.evaluate import Evaluator
@@ -18,8 +19,13 @@ from assistant_core.records import Verdict
 __all__ = ["ALLOWED", "Context", "classify"]
 
 
+_PRIVATE = re.compile("[\ud800-\uf8ff]")  # what the engine marks words with, and halves of characters
+
+
 def classify(line: str, context: Context | None = None) -> Verdict:
     """Return what `line` would do; without a context, as seen by this process. Raises nothing."""
+    if not line.isascii():
+        line = _PRIVATE.sub("\ufffd", line)
     report = Report()
     evaluator = Evaluator(context or here(), report)
     if not pycode.xonsh(line, evaluator):

@@ -26,6 +26,8 @@ from assistant_core.guard.tree import (
     Unread,
 )  # fmt: skip
 
+DEEPEST = 80  # parts within parts
+LONGEST_VALUE = 4_000  # characters of a variable
 MOST_WRAPPERS = 48  # of one command
 MOST_ROUNDS = 8  # of a loop over words
 
@@ -34,6 +36,7 @@ CODE_IN = frozenset(
 )
 CRON_FILE = re.compile(r"/etc/(ana)?crontab|/etc/cron\.d/.*|/var/spool/cron/.*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=")
+_SETS = re.compile(r"\$(\w+) ?= ?(.*)", re.DOTALL)  # $NAME = value, or $NAME=value before a command
 _MARKS = re.compile("[\ue000-\uefff]")
 _SILENT = frozenset(("none", "empty"))
 _JUDGED = frozenset(("remote", "decoded"))
@@ -45,6 +48,7 @@ class Evaluator(State):
     def __init__(self, context: Context, report: Report) -> None:
         super().__init__(context, report)
         self._within = 0  # wrappers of the command at hand
+        self._nested = 0  # parts around the one at hand
         self._walk: Mapping[type, Callable[..., Flow]] = {
             Command: self._command, Pipeline: self._pipeline, Sequence: self._sequence, Group: self._group,
             Background: self._background, Loop: self._loop, Function: self._function, Unread: self.unread,
@@ -52,7 +56,7 @@ class Evaluator(State):
 
     def assign(self, name: str, value: str) -> None:
         """Give a variable its value."""
-        self.variables[name] = value
+        self.variables[name] = value if len(value) < LONGEST_VALUE else UNKNOWN
         if name in CODE_IN:
             self.script(paths.plain(value))
 
@@ -83,7 +87,13 @@ class Evaluator(State):
 
     def node(self, node: Node, given: Flow = NONE) -> Flow:
         """Walk one part; return what it prints."""
-        return self._walk[type(node)](node, given)
+        if self._nested >= DEEPEST:
+            return self.unread()
+        self._nested += 1
+        try:
+            return self._walk[type(node)](node, given)
+        finally:
+            self._nested -= 1
 
     def unread(self, *_: object) -> Flow:
         """Report that a part could not be read."""
@@ -146,6 +156,8 @@ class Evaluator(State):
         self.report.commands_left -= 1
         if self.report.commands_left < 0:
             return self.unread() if not self.report.commands_left + 1 else NONE
+        if self.top and node.words and (parts := self._xonsh(node)):
+            return self._sequence(Sequence(parts), given)
         if node.redirects:
             given = self._inputs(node.redirects, given)
         argv: list[str] = []
@@ -159,6 +171,18 @@ class Evaluator(State):
                 self.assign(name.removesuffix("+"), words.one(value, self))
         flow = self.run(argv, given) if argv else NONE
         return self._outputs(node.redirects, flow, argv) if node.redirects else flow
+
+    def _xonsh(self, node: Command) -> tuple[Node, ...]:
+        """Return what a command is made of in xonsh's own syntax; nothing where it uses none of it."""
+        raw = node.words
+        if raw[0][0] == "$" and (found := _SETS.fullmatch(" ".join(raw[:3]) if raw[1:2] == ("=",) else raw[0])):
+            self.assign(found[1], words.one(found[2], self))
+            rest = raw[3:] if raw[1:2] == ("=",) else raw[1:]
+            return (node._replace(words=rest or (":",)),)
+        if raw[0][0] == "@" and raw[0][1:].isidentifier():
+            return (node._replace(words=raw[1:] or (":",)),)
+        joint = next((index for index, word in enumerate(raw) if index and word in ("and", "or")), None)
+        return (node._replace(words=raw[:joint]), Command(raw[joint + 1 :] or (":",))) if joint else ()
 
     def _inputs(self, redirects: tuple[Redirect, ...], given: Flow) -> Flow:
         for each in redirects:

@@ -8,8 +8,8 @@ import base64
 import binascii
 import codecs
 import functools
-import gzip
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ class Flow(NamedTuple):
         return Flow(kept.union(own), text if text is None or len(text) <= LONGEST else None, origin)
 
 
+_ANY_HEADER = 47  # of zlib or gzip, the largest window
 NONE = Flow(frozenset(("none",)))
 _PASSED = frozenset(("remote", "remote-plain", "decoded", "secret"))
 _OPTION = re.compile(r"-\w+$")
@@ -108,7 +109,7 @@ def _decoded(decode: Callable[[str], str]) -> Callable[[list[str], Flow], Flow]:
             return given.of("decoded", origin=origin)
         try:
             return given.of("decoded", "text", text=decode(given.text), origin=origin)
-        except (ValueError, binascii.Error, OSError, EOFError):
+        except (ValueError, binascii.Error, zlib.error):
             return given.of("decoded", origin=origin)
 
     return maker
@@ -116,7 +117,7 @@ def _decoded(decode: Callable[[str], str]) -> Callable[[list[str], Flow], Flow]:
 
 def _base64(words: list[str], given: Flow) -> Flow:
     if any(word in ("-d", "-D", "--decode", "-di", "-id") for word in words):
-        files = [word for word in words[1:] if word[0] != "-"]
+        files = [word for word in words[1:] if word[:1] != "-"]
         return _from_base64(words, NONE.of() if files else given)
     return given.of(origin=_origin(words, given))
 
@@ -127,7 +128,7 @@ def _unbase64(text: str) -> str:
 
 _from_base64 = _decoded(_unbase64)
 _from_hex = _decoded(lambda text: bytes.fromhex(re.sub(r"[^0-9a-fA-F]", "", text)).decode())
-_unpacked = _decoded(lambda text: gzip.decompress(text.encode("latin-1")).decode())
+_unpacked = _decoded(lambda text: zlib.decompressobj(_ANY_HEADER).decompress(text.encode("latin-1"), LONGEST).decode())
 _backwards = _decoded(lambda text: "\n".join(line[::-1] for line in text.split("\n")))
 
 
@@ -169,8 +170,12 @@ def _rotated(letters: str) -> bool:
 
 def _span(text: str) -> str:
     text = text.replace("[:upper:]", "A-Z").replace("[:lower:]", "a-z").replace("[:space:]", " \t\n")
-    found = re.sub(r"(.)-(.)", lambda pair: "".join(map(chr, range(ord(pair[1]), ord(pair[2]) + 1)))[:256], text)
-    return found[:1024]
+    return re.sub(r"(.)-(.)", _range, text)[:1024]
+
+
+def _range(pair: re.Match[str]) -> str:
+    first = ord(pair[1])
+    return "".join(map(chr, range(first, min(ord(pair[2]), first + 255) + 1)))
 
 
 def _download(words: list[str], _: Flow) -> Flow:

@@ -16,6 +16,7 @@ from assistant_core.guard.tokens import closing
 from assistant_core.guard.walker import Walker
 
 LONGEST = 50_000  # characters
+DEEPEST = 40  # expressions within expressions
 Value = str | list[str]
 
 # What a call amounts to: words, in which {0} is the first argument, {self} the object.
@@ -87,12 +88,21 @@ class Reader:
         self._walker = walker
         self._names: dict[str, str] = {}  # what a name was imported as
         self._left = 2_000  # nodes
+        self._deep = 0
 
     def walk(self, tree: ast.AST) -> None:
         """Walk every statement and call below `tree`."""
-        self._left -= 1
-        if self._left < 0:
-            return
+        waiting = [tree]
+        while waiting and self._left > 0:
+            self._left -= 1
+            node = waiting.pop()
+            self._visit(node)
+            children = list(ast.iter_child_nodes(node))
+            if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
+                children = [*node.generators, node.elt]
+            waiting += reversed(children)
+
+    def _visit(self, tree: ast.AST) -> None:
         if isinstance(tree, ast.Import):
             self._names |= {each.asname or each.name: each.name for each in tree.names}
         elif isinstance(tree, ast.ImportFrom):
@@ -101,15 +111,8 @@ class Reader:
             self._assign(tree.targets, tree.value)
         elif isinstance(tree, ast.For | ast.comprehension):
             self._assign([tree.target], tree.iter)
-        elif isinstance(tree, ast.ListComp | ast.GeneratorExp | ast.SetComp):
-            for each in tree.generators:
-                self.walk(each)
-            self.walk(tree.elt)
-            return
         elif isinstance(tree, ast.Call):
             self._call(tree)
-        for child in ast.iter_child_nodes(tree):
-            self.walk(child)
 
     def _assign(self, targets: list[ast.expr], node: ast.expr) -> None:
         found = self.value(node)
@@ -128,6 +131,13 @@ class Reader:
 
     def name(self, node: ast.AST) -> str:
         """Return the dotted name of what is called: imports are followed, a pathlib object is `Path`."""
+        self._deep += 1
+        try:
+            return self._named(node) if self._deep < DEEPEST else ""
+        finally:
+            self._deep -= 1
+
+    def _named(self, node: ast.AST) -> str:
         if isinstance(node, ast.Name):
             return self._names.get(node.id, node.id)
         if isinstance(node, ast.Attribute):
@@ -147,7 +157,7 @@ class Reader:
     def _call(self, node: ast.Call) -> None:
         name = self.name(node.func).replace("pathlib.Path", "Path")
         if name == _SCRIPT:
-            self._walker.script(str(ast.literal_eval(node.args[0])), keep=True)
+            self._walker.script(self._text(node, 0), keep=True)
         elif name in _SHELL or (name in _PROCESS and self._as_text(node)):
             self._walker.script(self._text(node, 0))
         elif name in _PROCESS or _EXEC.fullmatch(name):
@@ -206,11 +216,16 @@ class Reader:
         found = self.value(node.args[index]) if index < len(node.args) else UNKNOWN
         return found if isinstance(found, str) else "\ue003".join(found)
 
-    def value(self, node: ast.AST) -> Value:  # noqa: C901 - a table of node types
+    def value(self, node: ast.AST) -> Value:
         """Return the text of an expression, a list of texts, or unknown."""
+        self._deep += 1
         self._left -= 1
-        if self._left < 0:
-            return UNKNOWN
+        try:
+            return self._valued(node) if self._deep < DEEPEST and self._left > 0 else UNKNOWN
+        finally:
+            self._deep -= 1
+
+    def _valued(self, node: ast.AST) -> Value:  # noqa: C901 - a table of node types
         match node:
             case ast.Constant(value=bytes() as found):
                 text: Value = found.decode("latin-1")
@@ -338,7 +353,7 @@ def prepared(code: str) -> str:
 
 def xonsh(line: str, walker: Walker) -> bool:
     """Walk a line as xonsh's Python, if it is that; return whether it is."""
-    if not _PYTHON.search(line) or len(line) > LONGEST:
+    if len(line) > LONGEST or not _PYTHON.search(line):
         return False
     tree = _parsed(prepared(line))
     if tree is not None and _is_python(tree):

@@ -26,9 +26,10 @@ from assistant_core.guard.tree import (
 )  # fmt: skip
 
 DEEPEST = 60  # nested nodes of the grammar that lead to a command
-LONGEST = 400_000  # characters
+LONGEST = 131_072  # characters
 
 _PLAIN = re.compile(r"[ \t]*[\w./,@%+:-][\w./,:@%+= \t-]*")
+_XONSH = re.compile(r"(?:^|[\s=(])(?:!\(|[$!]\[(?!\[))")  # commands within xonsh code
 _KEYWORDS = frozenset(
     [
         "if",
@@ -55,12 +56,14 @@ _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 
 def parse(text: str) -> Node:
     """Return the parts of `text`."""
+    if len(text) > LONGEST:
+        return Unread()
     if _PLAIN.fullmatch(text):
         words = text.split()
         if "=" not in words[0] and words[0] not in _KEYWORDS:
             return Command(tuple(words))
-    if len(text) > LONGEST:
-        return Unread()
+    if _XONSH.search(text):
+        return tokens.parse(text)
     source = text.encode("utf-8", "replace")
     root = _parser().parse(source).root_node
     if root.has_error:

@@ -33,6 +33,8 @@ _WORD = re.compile(
 _DOUBLED = re.compile(r"""[^"\\$`]+|\\.|(?P<nested>\$\(|\$\{|`)|\$""", re.DOTALL)
 DEEPEST = 40  # quotes within substitutions within quotes
 
+MOST_OPEN = 200  # brackets of one kind
+
 _BACKQUOTED = re.compile(r"(?:[^`\\]+|\\.)*", re.DOTALL)
 _CLOSER = {"(": ")", "{": "}", "[": "]", "`": "`"}
 _KEYWORDS = frozenset(
@@ -90,7 +92,7 @@ def closing(text: str, position: int, closer: str, depth: int = 0) -> int:
     opener = {")": "(", "}": "{", "]": "["}[closer]
     pattern = _BRACKETED[closer]
     unclosed = 1
-    while unclosed and (found := pattern.search(text, position)):
+    while 0 < unclosed < MOST_OPEN and (found := pattern.search(text, position)):
         position = found.end()
         kind = found[0]
         if kind == closer:

@@ -13,17 +13,18 @@ from assistant_core.guard.tokens import closing, double_end
 
 MOST_FIELDS = 64  # of one word's braces
 SPLIT = "\ue003"  # stands where an unquoted expansion is split into fields
-SPECIAL = re.compile(r"""['"\\$`{]|^~|[<>@]\(|=~""")
+SPECIAL = re.compile(r"""['"\\$`{]|^~|[<>@!]\(|!\[|=~""")
 
 _PART = re.compile(
-    r"""(?P<text>[^'"\\$`<>@]+)|(?P<ansi>\$'(?:[^'\\]|\\.)*'?)|'(?P<single>[^']*)'?|(?P<double>\$?")|\\(?P<escape>.?)"""
-    r"""|(?P<arith>\$\(\()|(?P<python>@\()|(?P<sub>\$\(|@\$\()|(?P<process>[<>]\()|(?P<brace>\$\{)|(?P<back>`)"""
+    r"""(?P<text>(?:[^'"\\$`<>@!]|!(?![(\[]))+)|(?P<ansi>\$'(?:[^'\\]|\\.)*'?)|'(?P<single>[^']*)'?|(?P<double>\$?")|\\(?P<escape>.?)"""
+    r"""|(?P<arith>\$\(\()|(?P<python>@\()|(?P<sub>\$\(|@\$\()|(?P<xonsh>!\(|[$!]\[)|(?P<process>[<>]\()|(?P<brace>\$\{)|(?P<back>`)"""
     r"""|\$(?P<name>\w+|[@*#?$!-])|(?P<other>.)""",
     re.DOTALL,
 )
 _BRACE = re.compile(r"(#|!)?(\w+|[@*#?$!-])(\[[^\]]*\])?(:?[-+=?]|##?|%%?|//?|:|\^\^?|,,?|@)?(.*)", re.DOTALL)
 _MARKED = str.maketrans(QUOTED)
 _ANSI = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|c.|.)", re.DOTALL)
+_UNPRINTED = re.compile("[\ud800-\uf8ff]")  # no text, or our marks
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
 _XONSH_NAME = re.compile(r"\$\{?'?\w+'?\}?(?=/|$)|~(?=/|$)")
 
@@ -91,7 +92,7 @@ def ansi(text: str) -> str:
 def _ansi_one(found: re.Match[str]) -> str:
     code = found[1]
     if code[0] in "xu" and len(code) > 1:
-        return chr(int(code[1:], 16))
+        return _UNPRINTED.sub("\ufffd", chr(int(code[1:], 16)))
     if code[0] in "01234567":
         return chr(int(code, 8) & 0xFF)
     return _LETTERS.get(code, code)
@@ -124,7 +125,7 @@ class _Expansion:
                 parts.append(self.inside(inner, marked=True))
                 position = end
             elif kind in _NESTED:
-                end = closing(word, position, _NESTED[kind])
+                end = closing(word, position, "]" if kind == "xonsh" and found[0][1] == "[" else _NESTED[kind])
                 value = self._nested(kind, word[position : end - 1])
                 parts.append(value if quoted or kind in ("arith", "python") else self._scope.split(value))
                 position = end
@@ -214,7 +215,15 @@ def _cut(value: str, operator: str, word: str) -> str:
     return UNKNOWN
 
 
-_NESTED: Mapping[str, str] = {"arith": ")", "sub": ")", "process": ")", "python": ")", "brace": "}", "back": "`"}
+_NESTED: Mapping[str, str] = {
+    "arith": ")",
+    "sub": ")",
+    "xonsh": ")",
+    "process": ")",
+    "python": ")",
+    "brace": "}",
+    "back": "`",
+}
 _DOUBLE_PART = re.compile(
     r"""(?P<text>[^\\$`@]+)|\\(?P<escape>.)|(?P<arith>\$\(\()|(?P<python>@\()|(?P<sub>\$\(|@\$\()|(?P<brace>\$\{)"""
     r"""|(?P<back>`)|\$(?P<name>\w+|[@*#?$!-])|(?P<other>.)""",
