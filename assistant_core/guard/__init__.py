@@ -39,4 +39,5 @@ def here() -> Context:
         cwd = os.getcwd()  # noqa: PTH109 - a text is wanted
     except OSError:  # the folder is gone
         cwd = os.environ.get("PWD", "/")
-    return Context(os.environ, cwd, os.path.expanduser("~"))  # noqa: PTH111 - a text is wanted
+    home = os.environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - a text is wanted
+    return Context(os.environ, cwd, home)

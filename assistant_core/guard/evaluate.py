@@ -306,8 +306,8 @@ class Evaluator(State):
     def _stranger(self, argv: list[str], given: Flow) -> Flow:
         name = argv[0]
         if not name.isascii() and _MARKS.search(name):
-            if len(name) == 1 and name in self.sources:
-                self.report.effect("EXEC")
+            self.report.effect("EXEC")
+            if name in self.sources:
                 self.judge(["<code>", "shell"], self.sources[name])
             self.judge(["<unknown>", *argv[1:]], given)
         else:
