@@ -4,13 +4,13 @@ In: the line as typed and the surroundings it would run in. Out: `records.Verdic
 `syntax` (or, where the grammar finds an error, `tokens`) parses the line into `tree`; `evaluate` walks it as a shell
 would, on `state`, with `words` to resolve words and `flows` for what pipes carry; each command goes through `calls` to
 `rules`, which asks `paths` what it is about; `unwrap` takes off wrappers, with `hosts` for lists and `codes` (`pycode`,
-`inline`, `sql`) for other languages; `report` sums up. Nothing is run, and no file is read but our own data.
+`xonsh`, `inline`, `sql`) for other languages; `report` sums up. Nothing is run, and no file is read but our own data.
 """
 
 import os
 import re
 
-from assistant_core.guard import pycode, syntax
+from assistant_core.guard import syntax, xonsh
 from assistant_core.guard.evaluate import Evaluator
 from assistant_core.guard.report import ALLOWED, Report
 from assistant_core.guard.state import Context
@@ -28,7 +28,7 @@ def classify(line: str, context: Context | None = None) -> Verdict:
         line = _PRIVATE.sub("\ufffd", line)
     report = Report()
     evaluator = Evaluator(context or here(), report)
-    if not pycode.xonsh(line, evaluator):
+    if not xonsh.walk(line, evaluator):
         evaluator.node(syntax.parse(line))
     return report.verdict()
 

@@ -6,7 +6,7 @@ xonsh by `ast`, SQL by a small reader, the rest by the patterns of inline.toml.
 
 from collections.abc import Callable, Mapping
 
-from assistant_core.guard import hosts, inline, pycode, sql
+from assistant_core.guard import hosts, inline, pycode, sql, xonsh
 from assistant_core.guard.calls import Call
 from assistant_core.guard.flows import Flow
 from assistant_core.guard.walker import Walker
@@ -40,4 +40,4 @@ def walk(language: str, text: str, walker: Walker) -> None:
 
 def python_value(code: str, walker: Walker) -> str:
     """Return the value of a Python expression in a command, with marks."""
-    return pycode.value(code, walker)
+    return xonsh.value(code, walker)

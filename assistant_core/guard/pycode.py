@@ -1,4 +1,4 @@
-"""Python and xonsh code → the commands in it, read with `ast`.
+"""Python code → the commands in it, read with `ast`.
 
 In: code with literal arguments, and the walker. Out: commands put to the walker. Values are followed through
 assignments, joins, formatting and a few functions on paths; what else there is, is unknown. Nothing is imported or run.
@@ -12,12 +12,13 @@ import textwrap
 from collections.abc import Callable, Mapping
 
 from assistant_core.guard.paths import EMPTY, UNKNOWN
-from assistant_core.guard.tokens import closing
 from assistant_core.guard.walker import Walker
 
 LONGEST = 50_000  # characters
 DEEPEST = 40  # expressions within expressions
 Value = str | list[str]
+
+SCRIPT, ENVIRONMENT = "xonsh_script", "xonsh_environ"  # names that stand for xonsh's own syntax
 
 # What a call amounts to: words, in which {0} is the first argument, {self} the object.
 _CALLS: Mapping[str, tuple[str, ...]] = {
@@ -71,16 +72,6 @@ def walk(code: str, walker: Walker) -> None:
     Reader(walker).walk(tree)
 
 
-def value(code: str, walker: Walker) -> str:
-    """Return the value of an expression as the words it gives in a command."""
-    try:
-        tree = ast.parse(prepared(code).strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return UNKNOWN
-    found = Reader(walker).value(tree.body)
-    return "\ue003".join(found) if isinstance(found, list) else found
-
-
 class Reader:
     """Follows the statements of a module in order."""
 
@@ -126,7 +117,7 @@ class Reader:
                         self._walker.assign(each.id, text if not index else "*")
             elif isinstance(target, ast.Subscript) and self.name(target.value) == "aliases":
                 self._walker.script(text.replace("\ue003", " "))
-            elif isinstance(target, ast.Attribute) and self.name(target.value) == _ENV:
+            elif isinstance(target, ast.Attribute) and self.name(target.value) == ENVIRONMENT:
                 self._walker.assign(target.attr, text)
 
     def name(self, node: ast.AST) -> str:
@@ -156,7 +147,7 @@ class Reader:
 
     def _call(self, node: ast.Call) -> None:
         name = self.name(node.func).replace("pathlib.Path", "Path")
-        if name == _SCRIPT:
+        if name == SCRIPT:
             self._walker.script(self._text(node, 0), keep=True)
         elif name in _SHELL or (name in _PROCESS and self._as_text(node)):
             self._walker.script(self._text(node, 0))
@@ -241,7 +232,7 @@ class Reader:
                 text = self.value(inner)
             case ast.BinOp(op=ast.Add() | ast.Div()):
                 text = self._str(node.left) + ("/" if isinstance(node.op, ast.Div) else "") + self._str(node.right)
-            case ast.Attribute(attr=name) if self.name(node.value) == _ENV:
+            case ast.Attribute(attr=name) if self.name(node.value) == ENVIRONMENT:
                 text = self._walker.variable(name)
             case ast.Subscript() if self.name(node.value) == "os.environ":
                 text = self._walker.variable(self._str(node.slice))
@@ -259,7 +250,7 @@ class Reader:
         name = self.name(node.func).replace("pathlib.Path", "Path")
         texts = [self._str(arg) for arg in node.args]
         first = texts[0] if texts else ""
-        if name == _SCRIPT:
+        if name == SCRIPT:
             return self._walker.output(first)
         if _LISTS.fullmatch(name):
             return self._listed(node, name, first)
@@ -316,88 +307,3 @@ _VALUES: Mapping[str, Callable[[str, list[str], Walker], Value]] = {
     ),
     "shlex.split": lambda first, _, __: first.split(),
 }
-
-_SCRIPT, _ENV = "xonsh_script", "xonsh_environ"  # names that stand for xonsh's own syntax
-_XONSH = re.compile(
-    r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
-)
-_PYTHON = re.compile(
-    r"""[$!@]\(|[$!]\[|\bg`|^\s*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)\b[^;|&]*[:(\s]"""
-    r"""|^\s*[\w.\[\]'"]+\s*=\s|\w\(['"]|\w\(\w*\)|^\s*\$\w+\s*=\s|\w\([$@!]""",
-    re.MULTILINE,
-)
-_STATEMENTS = (ast.Call, ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assert, ast.Delete)
-_HEADER = re.compile(r"\s*(?:for|if|while|with|def|class|try|elif|else|except|finally|async)\b.*:\s*(?:#.*)?$")
-
-
-def prepared(code: str) -> str:
-    """Return xonsh code as Python: commands in it become calls, `$NAME` an attribute."""
-    parts, position = [], 0
-    while found := _XONSH.search(code, position):
-        parts.append(code[position : found.start()])
-        position = found.end()
-        if found["open"]:
-            end = closing(code, position, ")" if found["open"][-1] == "(" else "]")
-            parts.append(f"{_SCRIPT}({code[position : end - 1]!r})")
-            position = end
-        elif found["glob"] is not None or found["regex"] is not None:
-            parts.append(repr(found["glob"] if found["glob"] is not None else found["regex"]))
-        elif found["name"]:
-            parts.append(f"{_ENV}.{found['name']}" if not found["name"][0].isdigit() else found[0])
-        elif found["text"] is not None:
-            parts.append(found[0])
-        elif found[0].startswith("$"):
-            parts.append(_ENV)
-    return "".join(parts) + code[position:]
-
-
-def xonsh(line: str, walker: Walker) -> bool:
-    """Walk a line as xonsh's Python, if it is that; return whether it is."""
-    if len(line) > LONGEST or not _PYTHON.search(line):
-        return False
-    tree = _parsed(prepared(line))
-    if tree is not None and _is_python(tree):
-        Reader(walker).walk(tree)
-        return True
-    return _is_block(line) and _block(line, walker)
-
-
-def _is_python(tree: ast.Module) -> bool:
-    """Return whether the text means Python to xonsh: `ls -l`, too, is an expression."""
-    nodes = list(ast.walk(tree))
-    command = any(
-        isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in nodes
-    )
-    return not command and any(isinstance(each, _STATEMENTS) for each in nodes)
-
-
-def _is_block(text: str) -> bool:
-    first = text.partition("\n")[0]
-    whole = not first.count('"') % 2 and not first.count("'") % 2 and "<<" not in first
-    return "\n" in text and whole and any(map(_HEADER.match, text.split("\n")))
-
-
-def _block(text: str, walker: Walker) -> bool:
-    """Walk a block line by line: what is not Python is a command."""
-    for line in text.split("\n"):
-        if not line.strip():
-            continue
-        header = _HEADER.match(line)
-        stripped = prepared(line).strip()
-        tree = (
-            _parsed(f"if 1: pass\n{stripped} pass" if re.match("el|ex|fin", stripped) else f"{stripped} pass")
-            if header
-            else None
-        )
-        if tree is not None:
-            Reader(walker).walk(tree)
-        elif not xonsh(line.strip(), walker):
-            walker.script(line.strip(), keep=True)
-    return True
-
-
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None

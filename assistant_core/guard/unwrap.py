@@ -5,7 +5,7 @@ In: a call, and where its rule file says that code stands. Out: what the code pr
 
 import re
 
-from assistant_core.guard import codes, paths, pycode, words
+from assistant_core.guard import codes, paths, words, xonsh
 from assistant_core.guard.calls import Call
 from assistant_core.guard.flows import Flow
 from assistant_core.guard.rulefile import Payload
@@ -78,7 +78,7 @@ def code(walker: Walker, language: str, text: str, given: Flow, *, local: bool) 
             walker.report.effect("EXEC")
             walker.judge(["<code>", language], walker.sources[mark])
         text = "".join(_SEEN.get(char, char) for char in text)
-    if language == "shell" or (language == "xonsh" and not pycode.xonsh(text, walker)):
+    if language == "shell" or (language == "xonsh" and not xonsh.walk(text, walker)):
         return walker.script(text, given, local=local)
     if walker.depth >= DEEPEST:
         return walker.unread()
