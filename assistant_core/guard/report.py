@@ -10,7 +10,7 @@ from assistant_core.records import Crud, Decision, Verdict
 _DECISIONS: tuple[Decision, ...] = ("allow", "warn", "block")
 _CRUDS: tuple[Crud, ...] = ("READ", "CREATE", "EXEC", "UPDATE", "DELETE")
 _STRENGTH = {crud: index for index, crud in enumerate(_CRUDS)}
-MOST_COMMANDS = 3_000
+MOST_COMMANDS = 2_000
 
 ALLOWED: dict[Crud, Verdict] = {crud: Verdict(decision="allow", crud=crud) for crud in _CRUDS}
 
