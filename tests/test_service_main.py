@@ -168,8 +168,11 @@ def test_it_runs_in_the_foreground_and_refuses_to_be_the_second(places: Paths, s
 
 
 def _await(socket: Path) -> None:
-    while not socket.exists():
+    for _ in range(6000):
+        if socket.exists():
+            return
         time.sleep(0.01)
+    pytest.fail(f"{socket} did not appear")
 
 
 def test_candidates_say_where_they_come_from(places: Paths, start: Callable[[], Client]) -> None:

@@ -110,7 +110,7 @@ def main(programs: Sequence[str]) -> None:
         "left_out": sorted(set(programs) - {row.program for row in rows}),
         "rows": [row._asdict() for row in rows],
     }
-    print(json.dumps(result, indent=1))  # noqa: T201 - the result
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
