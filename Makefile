@@ -20,7 +20,7 @@ setup: $(VENV)/.setup  ## the environment of `make run`: base and [llm]
 setup-all: $(VENV)/.setup-all  ## all extras and the development tools
 
 test: setup-all lint  ## linters, type checker and all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: setup-all
 	$(BIN)/ruff check $(SOURCES)

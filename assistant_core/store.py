@@ -21,56 +21,18 @@ import msgspec
 
 from assistant_core.errors import StoreError
 from assistant_core.records import Command, Example, Feedback, Suggestion
+from assistant_core.schema import MIGRATIONS
 from assistant_core.settings import private_directory
 
 _T = TypeVar("_T")
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (
-    (
-        "m001_initial",
-        """
-        CREATE TABLE sessions (
-            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, host TEXT, user TEXT
-        );
-        CREATE TABLE commands (
-            id INTEGER PRIMARY KEY,
-            session_id INTEGER NOT NULL REFERENCES sessions (id),
-            line TEXT NOT NULL,
-            cwd TEXT,
-            git_root TEXT,
-            started_ns INTEGER,
-            duration_ns INTEGER,
-            exit_code INTEGER,
-            environment TEXT,
-            author TEXT NOT NULL,
-            redacted INTEGER NOT NULL,
-            added_ns INTEGER NOT NULL,
-            fingerprint INTEGER
-        );
-        CREATE INDEX commands_session ON commands (session_id);
-        CREATE UNIQUE INDEX commands_fingerprint ON commands (fingerprint) WHERE fingerprint IS NOT NULL;
-        CREATE TABLE suggestions (
-            id INTEGER PRIMARY KEY, session TEXT NOT NULL, at_ns INTEGER NOT NULL, typed TEXT NOT NULL,
-            line TEXT NOT NULL, source TEXT NOT NULL, probability REAL NOT NULL, accepted TEXT NOT NULL,
-            ran INTEGER NOT NULL
-        );
-        CREATE TABLE feedback (
-            id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, session TEXT NOT NULL, rating TEXT NOT NULL,
-            note TEXT NOT NULL, about TEXT NOT NULL, subject TEXT NOT NULL, response TEXT NOT NULL
-        );
-        CREATE TABLE examples (
-            id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, line TEXT NOT NULL, meaning TEXT NOT NULL
-        );
-        CREATE TABLE forgotten (digest BLOB PRIMARY KEY, at_ns INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE salt (value BLOB NOT NULL);
-        INSERT INTO salt VALUES (randomblob(16));
-        """,
-    ),
-)
-
 _COMMAND_COLUMNS = (
     "c.id, c.line, s.name, c.cwd, c.git_root, s.host, s.user, c.started_ns, c.duration_ns, c.exit_code, "
     "c.environment, c.author, c.redacted"
+)
+_INSERT = (
+    "INSERT OR IGNORE INTO commands (session_id, line, cwd, git_root, started_ns, duration_ns, exit_code, "
+    "environment, author, redacted, added_ns, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FROM_COMMANDS = "FROM commands c JOIN sessions s ON s.id = c.session_id"
 
@@ -105,7 +67,8 @@ class Store:
             private_directory(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, timeout=busy_ms / 1000)
-            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")
+            self._db.executescript("PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")
+            self._use_wal(busy_ms)
             self._migrate()
         self._sessions: dict[str, int] = {}
 
@@ -133,6 +96,19 @@ class Store:
                 self._sessions.clear()
                 raise
 
+    def _use_wal(self, busy_ms: int) -> None:
+        """Switch to WAL, which is refused at once while another process does the same: SQLite does not wait there."""
+        deadline = time.monotonic() + busy_ms / 1000
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
+
     def _migrate(self) -> None:
         db = self._db
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone() and not self._pending():
@@ -154,7 +130,7 @@ class Store:
     def append(self, command: Command) -> int:
         """Add one command; return its number."""
         with self._transaction() as db:
-            return self._insert(db, command, None, time.time_ns()).lastrowid or 0
+            return db.execute(_INSERT, self._row(db, command, None, time.time_ns())).lastrowid or 0
 
     def append_imported(self, commands: Iterable[tuple[Command, int]]) -> int:
         """Add commands, each with a 64-bit signed fingerprint of its origin, in one transaction.
@@ -162,33 +138,44 @@ class Store:
         One whose fingerprint is known is skipped, and so is a line that the user deleted for good after it ran.
         Returns how many were added.
         """
-        added, now = 0, time.time_ns()
+        now = time.time_ns()
         with self._transaction() as db:
             forgotten = dict(db.execute("SELECT digest, at_ns FROM forgotten"))
-            for command, fingerprint in commands:
-                if forgotten and (command.started_ns or 0) <= forgotten.get(self._digest(command.line), -1):
-                    continue
-                added += self._insert(db, command, fingerprint, now).rowcount
-        return added
+            rows = [
+                self._row(db, command, fingerprint, now)
+                for command, fingerprint in commands
+                if not forgotten or (command.started_ns or 0) > forgotten.get(self._digest(command.line), -1)
+            ]
+            before = db.total_changes
+            db.executemany(_INSERT, rows)
+            return db.total_changes - before
 
-    def _insert(self, db: sqlite3.Connection, command: Command, fingerprint: int | None, now: int) -> sqlite3.Cursor:
-        return db.execute(
-            "INSERT OR IGNORE INTO commands (session_id, line, cwd, git_root, started_ns, duration_ns, exit_code, "
-            "environment, author, redacted, added_ns, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._session(db, command),
-                command.line,
-                command.cwd,
-                command.git_root,
-                command.started_ns,
-                command.duration_ns,
-                command.exit_code,
-                json.dumps(command.environment) if command.environment else None,
-                command.author,
-                command.redacted,
-                now,
-                fingerprint,
-            ),
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Write what is appended within to its place in the file less often, which halves the time of an import."""
+        with self._errors():
+            self._db.executescript("PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32000")  # pages; -KiB
+        try:
+            yield
+        finally:
+            with self._errors():
+                self._db.executescript("PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -2000")
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _row(self, db: sqlite3.Connection, command: Command, fingerprint: int | None, now: int) -> tuple[Any, ...]:
+        return (
+            self._session(db, command),
+            command.line,
+            command.cwd,
+            command.git_root,
+            command.started_ns,
+            command.duration_ns,
+            command.exit_code,
+            json.dumps(command.environment) if command.environment else None,
+            command.author,
+            command.redacted,
+            now,
+            fingerprint,
         )
 
     def _session(self, db: sqlite3.Connection, command: Command) -> int:

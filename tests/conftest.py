@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,12 @@ from assistant_core import settings
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """Variables that put every folder of ours below the test's own directory."""
-    folders = {"XDG_DATA_HOME": "share", "XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "state"}
-    folders |= {"XDG_CACHE_HOME": "cache", "XDG_RUNTIME_DIR": "run"}
-    (tmp_path / "run").mkdir(mode=0o700)
-    return {"HOME": str(tmp_path), **{name: str(tmp_path / folder) for name, folder in folders.items()}}
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Variables that put every folder of ours below the test's own directories."""
+    folders = {"DATA": "share", "CONFIG": "config", "STATE": "state", "CACHE": "cache"}
+    homes = {f"XDG_{name}_HOME": str(tmp_path / folder) for name, folder in folders.items()}
+    with tempfile.TemporaryDirectory(prefix="xa-") as runtime:  # its name is short, as the path of a socket must be
+        yield {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": runtime, **homes}
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 
 from assistant_core.errors import StoreError
 from assistant_core.records import Command, Example, Feedback, Suggestion
-from assistant_core.store import MIGRATIONS, Store
+from assistant_core.schema import MIGRATIONS
+from assistant_core.store import Store
 
 FULL = Command(
     line="git push",

@@ -1,0 +1,185 @@
+"""What the meta-commands do.
+
+In: the session and the rest of the line, literally. Out: text for the user and an exit code; records in the store.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from assistant_core.errors import AssistantError, ServiceError
+from assistant_core.shell.session import Session, Subject
+
+if TYPE_CHECKING:
+    from assistant_core.records import Explanation, Rating
+
+CONNECT_S = 3.0  # longest wait for a service that is being started
+EXPLAIN_S = 15.0  # longest wait for an explanation
+
+PRIVATE = "XONTRIB_ASSISTANT_RECORD_PRIVATE"
+RATINGS: dict[str, "Rating"] = {"helpful": "helpful", "unhelpful": "unhelpful"}
+NO_MODEL = "there is no language model yet, so this cannot be answered; `?explain LINE` works from the manual pages\n"
+
+
+def explain(session: Session, line: str) -> int:
+    """Explain `line`; nothing in it is run."""
+    if not line:
+        raise AssistantError("there is no line to explain; example: ?explain tar -xzf a.tgz")
+    from assistant_core import render  # noqa: PLC0415 - not before the first prompt
+
+    answer = _from_service(session, line) or _from_program(session, line)
+    width = shutil.get_terminal_size().columns
+    sys.stdout.write(render.explanation(answer, width, _colored()).rstrip("\n") + "\n")
+    session.subject = Subject("answer", line, render.explanation(answer, width, color=False))
+    return 0
+
+
+def fix(_: Session, rest: str) -> int:
+    """Say that there is no model yet."""
+    del rest
+    sys.stderr.write(f"?fix: {NO_MODEL}")
+    return 1
+
+
+def ask(_: Session, question: str) -> int:
+    """Say that there is no model yet."""
+    del question
+    sys.stderr.write(f"?: {NO_MODEL}")
+    return 1
+
+
+def feedback(session: Session, text: str) -> int:
+    """Write down the user's word on the last suggestion taken or answer shown."""
+    from assistant_core.records import Feedback  # noqa: PLC0415 - not before the first prompt
+
+    word, _, note = text.partition(" ")
+    if (rating := RATINGS.get(word)) is None:
+        raise AssistantError(f"{word!r} is no rating; expected: :feedback helpful|unhelpful [note]")
+    _must_remember(session)
+    last = session.subject
+    subject = last.subject if last else ""
+    record = Feedback(
+        at_ns=time.time_ns(),
+        session=session.id,
+        rating=rating,
+        note=_clean(note.strip()),
+        about=last.about if last else "nothing",
+        subject=_clean(subject),
+        response=_clean(last.response if last else ""),
+    )
+    stored = session.journal.add(record)
+    session.link.notify("feedback", record)
+    what = f"the {last.about} for {subject!r}" if last else "nothing: no suggestion was taken and no answer shown here"
+    sys.stdout.write(f"{'noted' if stored else 'noted in memory, and written later'}: {rating}, about {what}\n")
+    return 0
+
+
+def train(session: Session, text: str) -> int:
+    """Store an example, or say what there is to learn from."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise AssistantError(f'{error}; expected: :train add "line" "meaning"') from error
+    match words:
+        case ["add", line, meaning] if line.strip() and meaning.strip():
+            return _add_example(session, line, meaning)
+        case ["add", *_]:
+            raise AssistantError('expected: :train add "line" "meaning", both in quotes')
+        case ["status"] | []:
+            return _training_status(session)
+        case _:
+            raise AssistantError(f"{words[0]!r} is not there yet: nothing is trained so far; there are add and status")
+
+
+def private(session: Session, state: str) -> int:
+    """Turn private mode on or off in this shell, or say whether it is on."""
+    if state not in ("on", "off", "status"):
+        raise AssistantError(f"{state!r} is no state; expected: :private on|off|status")
+    if state != "status":
+        session.xsh.env[PRIVATE] = state == "on"
+        session.refresh()
+    now = session.settings.record.private
+    sys.stdout.write(f"private mode is {'on: nothing is remembered' if now else 'off'} in this shell\n")
+    return 0
+
+
+def _add_example(session: Session, line: str, meaning: str) -> int:
+    from assistant_core.records import Example  # noqa: PLC0415 - not before the first prompt
+
+    _must_remember(session)
+    example = Example(at_ns=time.time_ns(), line=_clean(line), meaning=_clean(meaning))
+    stored = session.journal.add(example)
+    sys.stdout.write(f"{'learned' if stored else 'kept in memory, and written later'}: {example.line}\n")
+    return 0
+
+
+def _training_status(session: Session) -> int:
+    counts = session.journal.counts()
+    names = ("commands", "suggestions", "feedback", "examples")
+    sys.stdout.write("nothing is trained so far; there is to learn from:\n")
+    sys.stdout.write("".join(f"  {counts[name]:>9,} {name}\n" for name in names))
+    return 0
+
+
+def _must_remember(session: Session) -> None:
+    session.refresh()
+    if session.settings.record.private:
+        raise AssistantError("private mode is on and nothing is remembered; `assistant private off` ends it")
+
+
+def _clean(text: str) -> str:
+    from assistant_core.redact import redact  # noqa: PLC0415 - not before the first prompt
+    from assistant_core.shell.recorder import storable  # noqa: PLC0415 - it imports meta, which imports this
+
+    return redact(storable(text)).text
+
+
+def _colored() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _from_service(session: Session, line: str) -> "Explanation | None":
+    from assistant_core.records import Explanation  # noqa: PLC0415 - not before the first prompt
+    from assistant_core.service.client import RemoteError  # noqa: PLC0415 - as above
+    from assistant_core.service.wire import Line  # noqa: PLC0415 - as above
+
+    client = session.link.wait(CONNECT_S)
+    if client is None:
+        return None
+    try:
+        return client.call("explain", Line(line=line), Explanation, timeout_s=EXPLAIN_S)
+    except RemoteError as error:
+        session.log.failure(error)
+    except ServiceError as error:
+        session.log.failure(error)
+        session.link.lost()
+    return None
+
+
+def _from_program(session: Session, line: str) -> "Explanation":
+    """Ask a process of its own: without a service, a long manual must not stay in the shell's memory."""
+    import msgspec  # noqa: PLC0415 - not before the first prompt
+
+    from assistant_core.records import Explanation  # noqa: PLC0415 - as above
+
+    command = [sys.executable, "-m", "assistant_core.cli", "explain", "--json", "--", line]
+    try:
+        asked = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=EXPLAIN_S,
+            env=session.xsh.env.detype(),
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        return msgspec.json.decode(asked.stdout, type=Explanation)
+    except subprocess.TimeoutExpired as error:
+        raise AssistantError(f"no explanation within {EXPLAIN_S:g} s; `assistant explain` has no such limit") from error
+    except (OSError, ValueError) as error:
+        raise AssistantError(
+            "neither the service nor the program could explain; `assistant doctor` says why"
+        ) from error

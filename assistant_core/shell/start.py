@@ -1,0 +1,78 @@
+"""Puts the parts together in a shell that is about to prompt.
+
+In: a fresh session. Out: everything registered. Whatever needs another package, the disk or the service begins
+when the first prompt is on the screen.
+"""
+
+import time
+from typing import Any
+
+from assistant_core.shell import meta, program, recorder, variables
+from assistant_core.shell.gate import Gate
+from assistant_core.shell.session import Session
+
+SETTLE_S = 0.05  # after the first paint
+UNSEEN_S = 0.3  # where the first paint cannot be seen
+
+
+def install(session: Session) -> None:
+    """Register everything until the session is undone."""
+    session.refresh()
+    variables.install(session)
+    meta.install(session)
+    program.install(session)
+    _follow_commands(session)
+    shell = session.xsh.shell.shell
+    if hasattr(shell, "prompter"):
+        from assistant_core.shell import ghost, menu  # noqa: PLC0415 - they need prompt_toolkit, which readline shells lack
+
+        ghost.install(session, shell.prompter, shell.key_bindings)
+        menu.install(session)
+        _after_first_paint(session, shell.prompter.app)
+    else:
+        session.on("on_post_prompt", lambda **_: program.install_completer(session))
+        _wake(session, UNSEEN_S)
+
+
+def _follow_commands(session: Session) -> None:
+    records, gate = recorder.Recorder(session), Gate(session)
+    check = session.guarded(gate.check)
+
+    def before(cmd: str, **_: object) -> None:
+        check(cmd)  # raises KeyboardInterrupt: what is stopped is never opened
+        records.open(cmd)
+
+    def prompt(**_: object) -> None:
+        records.prompt()
+        session.refresh()
+        session.show_messages()
+
+    session.on("on_precommand", before)
+    session.on("on_postcommand", records.close)
+    session.on("on_exit", records.exit)
+    session.on("on_pre_prompt", prompt)
+
+
+def _after_first_paint(session: Session, app: Any) -> None:  # noqa: ANN401 - prompt_toolkit's Application
+    def painted(_: object) -> None:
+        app.after_render -= first
+        _wake(session, SETTLE_S)
+        program.install_completer(session)
+
+    first = session.guarded(painted)
+    app.after_render += first
+    session.undo.callback(app.after_render.remove_handler, first)
+
+
+def _wake(session: Session, delay_s: float) -> None:
+    """Load in the background what commands need, then connect."""
+
+    def prepare() -> None:
+        time.sleep(delay_s)
+        from assistant_core import guard, redact  # noqa: F401, PLC0415 - now rather than at the first command
+
+        if session.settings.record.enabled:
+            session.journal.prepare()
+
+    session.submit(prepare)
+    session.link.start()

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from prompt_toolkit.auto_suggest import Suggestion
+from prompt_toolkit.buffer import CompletionState
+from prompting import WAIT_S, Held, Memory, Prompt, candidate, prompting, settle
+
+from assistant_core.errors import ServiceError
+from assistant_core.records import Candidate, Query
+from assistant_core.shell.late import Late
+
+STATUS = candidate("git status", 0.4)
+SHORT = candidate("git status --short", 0.4)
+STASH = candidate("git stash", 0.9)
+UNLIKELY = candidate("git gc", 0.01)
+
+
+def slow(prompt: Prompt, late: Any) -> None:  # noqa: ANN401 - Late, or a Held
+    """Let the service miss every deadline."""
+    prompt.connect(Memory(closed=True))
+    prompt.ghost.late = late
+    settings = prompt.session.settings
+    prompt.session.settings = settings._replace(suggest=settings.suggest._replace(deadline_ms=1))
+
+
+def nothing(_prompt: Prompt) -> None:
+    pass
+
+
+def shown_already(prompt: Prompt) -> None:
+    prompt.ghost.ranking.put("g", [STATUS])
+    prompt.ghost.refresh()
+
+
+def shown_by_another(prompt: Prompt) -> None:
+    prompt.buffer.suggestion = Suggestion("!")
+
+
+def switched_off(prompt: Prompt) -> None:
+    prompt.xsh.env["XONSH_PROMPT_AUTO_SUGGEST"] = False
+
+
+def menu_opened(prompt: Prompt) -> None:
+    prompt.buffer.complete_state = CompletionState(prompt.buffer.document)
+
+
+@pytest.mark.parametrize(
+    ("late", "meanwhile", "rest"),
+    [
+        ((STATUS,), nothing, "it status"),
+        ((STASH, STATUS), nothing, "it stash"),
+        ((UNLIKELY,), nothing, ""),
+        ((), nothing, ""),
+        ((SHORT,), shown_already, "it status --short"),  # extends what is shown
+        ((STASH,), shown_already, "it status"),  # does not replace it, however likely
+        ((STATUS,), shown_by_another, "!"),
+        ((STATUS,), switched_off, ""),
+        ((STATUS,), menu_opened, ""),
+        ((STATUS,), lambda prompt: prompt.press("\x1b[D"), ""),  # the cursor has left the end
+        ((STATUS,), lambda prompt: prompt.press("i"), ""),  # it was asked for another text
+    ],
+)
+def test_a_late_answer_fills_or_extends(
+    environ: dict[str, str], late: tuple[Candidate, ...], meanwhile: Callable[[Prompt], None], rest: str
+) -> None:
+    async def body() -> str:
+        held = Held()
+        async with prompting(environ, None) as prompt:
+            slow(prompt, held)
+            prompt.press("g")
+            assert (held.texts, prompt.rest) == (["g"], "")
+            await settle()
+            deliver = held.deliver
+            meanwhile(prompt)
+            deliver("g", late)
+            return prompt.rest
+
+    assert asyncio.run(body()) == rest
+
+
+def test_a_late_answer_is_painted_and_counts_as_shown(environ: dict[str, str]) -> None:
+    async def body() -> None:
+        held = Held()
+        async with prompting(environ, None) as prompt:
+            slow(prompt, held)
+            prompt.press("g")
+            await settle()
+            assert prompt.session.last_shown is None
+            held.deliver("g", [STATUS])
+            await settle()
+            assert prompt.session.last_shown is not None
+            assert prompt.session.last_shown.line == "git status"
+
+    asyncio.run(body())
+
+
+class Dead(Memory):
+    def suggest(self, query: Query, deadline_s: float) -> list[Candidate] | None:
+        super().suggest(query, deadline_s)
+        raise ServiceError("closed")
+
+
+def test_an_absent_service_is_not_asked_in_the_background(environ: dict[str, str]) -> None:
+    async def body() -> None:
+        held = Held()
+        async with prompting(environ, None) as prompt:
+            prompt.ghost.late = held  # type: ignore[assignment] # as much of Late as is used
+            prompt.press("g")
+            assert held.texts == []
+            slow(prompt, held)
+            prompt.press("i")
+            assert held.texts == ["gi"]
+            prompt.connect(Dead())
+            prompt.press("t p")
+            assert held.texts == ["gi"]
+
+    asyncio.run(body())
+
+
+# --- the thread --------------------------------------------------------------------------------------------------
+
+
+class Gate:
+    """A client that answers a question, with its text and `!` as the line, once `let` has been set."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.asked: list[str] = []
+        self.begun, self.let, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def suggest(self, query: Query, _deadline_s: float) -> list[Candidate] | None:
+        self.asked.append(query.text)
+        self.begun.set()
+        assert self.let.wait(WAIT_S)
+        if self.fails:
+            raise ZeroDivisionError
+        return [candidate(f"{query.text}!")]
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def threaded(prompt: Prompt, gate: Gate) -> Late:
+    return Late(prompt.session, lambda: gate)  # type: ignore[arg-type,return-value] # as much of a client as is used
+
+
+def scenario(environ: dict[str, str], gate: Gate, steps: Callable[[Prompt, Late], Awaitable[None]]) -> None:
+    async def body() -> None:
+        async with prompting(environ, None) as prompt:
+            late = threaded(prompt, gate)
+            try:
+                await steps(prompt, late)
+            finally:
+                gate.let.set()
+                late.stop()
+
+    asyncio.run(body())
+
+
+def test_of_the_questions_that_wait_only_the_newest_is_asked(environ: dict[str, str]) -> None:
+    async def steps(_prompt: Prompt, late: Late) -> None:
+        got, done = list[str](), asyncio.Event()
+
+        def deliver(text: str, _candidates: object) -> None:
+            got.append(text)
+            if text == "d":
+                done.set()
+
+        late.ask(Query(text="a"), deliver)
+        await asyncio.to_thread(gate.begun.wait, WAIT_S)
+        for text in "bcd":
+            late.ask(Query(text=text), deliver)
+        gate.let.set()
+        await asyncio.wait_for(done.wait(), WAIT_S)
+        assert (got, gate.asked) == (["a", "d"], ["a", "d"])
+
+    gate = Gate()
+    scenario(environ, gate, steps)
+    assert gate.closed.is_set()
+
+
+def test_an_answer_out_of_the_thread_is_painted(environ: dict[str, str]) -> None:
+    async def body() -> None:
+        async with prompting(environ, None) as prompt:
+            gate = Gate()
+            slow(prompt, threaded(prompt, gate))
+            prompt.press("g")
+            gate.let.set()
+            await prompt.until(lambda: prompt.rest == "!")
+
+    asyncio.run(body())
+
+
+def test_a_fault_in_the_thread_is_logged_and_the_connection_dropped(environ: dict[str, str]) -> None:
+    async def steps(prompt: Prompt, late: Late) -> None:
+        gate.let.set()
+        late.ask(Query(text="secret"), lambda _text, _candidates: None)
+        await asyncio.to_thread(gate.closed.wait, WAIT_S)
+        late.stop()
+        log = prompt.session.log.file.read_text(encoding="utf-8")
+        assert "ZeroDivisionError" in log
+        assert "secret" not in log
+
+    gate = Gate(fails=True)
+    scenario(environ, gate, steps)
+
+
+def test_enter_does_not_wait_for_the_background_and_a_closed_prompt_is_no_error(environ: dict[str, str]) -> None:
+    gate = Gate()
+
+    async def body() -> tuple[Prompt, Late]:
+        async with prompting(environ, None) as prompt:
+            late = threaded(prompt, gate)
+            slow(prompt, late)
+            prompt.press("g")
+            await asyncio.to_thread(gate.begun.wait, WAIT_S)
+            prompt.ghost.late = Held()  # type: ignore[assignment] # so that unload does not wait for the thread either
+            prompt.press("\r")
+            await settle()
+            assert not prompt.prompter.app.is_running
+            assert not gate.let.is_set()
+        return prompt, late
+
+    prompt, late = asyncio.run(body())  # returns, though the question is still out
+    gate.let.set()
+    late.stop()  # after the answer went to a loop that is closed
+    assert gate.closed.is_set()
+    assert not prompt.session.log.file.exists()
