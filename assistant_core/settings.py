@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from assistant_core.errors import SettingsError
 
@@ -63,10 +63,14 @@ class Keys(NamedTuple):
     forget: Annotated[str, "Delete this line from memory for good."] = "escape x"
 
 
+Mode = Literal["off", "warn", "ask", "strict"]
+
+
 class Guard(NamedTuple):
     """The question before a dangerous line runs."""
 
     enabled: Annotated[bool, "Ask before a line that would destroy something."] = True
+    mode: Annotated[Mode, "What a warning and a stop come to: off, warn (print and run), ask, strict."] = "ask"
     timeout_s: Annotated[int, "Seconds until an unanswered question means No."] = 60
 
 
@@ -145,9 +149,11 @@ def find(name: str, where: str) -> Setting:
 
 def convert(setting: Setting, value: object, where: str) -> Any:  # noqa: ANN401 - as wide as the settings' types
     """Return `value`, from TOML or as the text of a variable, as the setting's type; raise SettingsError."""
-    converted = _CONVERT[setting.type](value)
+    choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
+    converted = (value if value in choices else None) if choices else _CONVERT[setting.type](value)
     if converted is None:
-        raise SettingsError(f"{where}: {setting.name} is {value!r}; expected {_EXPECTED[setting.type]}")
+        expected = " or ".join(choices) if choices else _EXPECTED[setting.type]
+        raise SettingsError(f"{where}: {setting.name} is {value!r}; expected {expected}")
     return converted
 
 
@@ -239,6 +245,26 @@ class Paths(NamedTuple):
         return self.config / "config.toml"
 
     @property
+    def guard_rules(self) -> Path:
+        """The user's own rules of the guard."""
+        return self.config / "guard.toml"
+
+    @property
+    def guard_allowed(self) -> Path:
+        """What the user allowed the guard to let pass."""
+        return self.data / "guard_allowed.json"
+
+    @property
+    def guard_corrections(self) -> Path:
+        """The verdicts of the guard that the user corrected."""
+        return self.data / "guard_corrections.jsonl"
+
+    @property
+    def guard_log(self) -> Path:
+        """What the guard said and what came of it."""
+        return self.state / "guard.jsonl"
+
+    @property
     def socket(self) -> Path:
         """The service's socket."""
         return self.runtime / "service.sock"
@@ -266,3 +292,20 @@ def private_directory(path: Path) -> Path:
     """Create `path` and its parents, the last one for the owner alone (0700); return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Write `file` anew, whole or not at all, for the owner alone (0600)."""
+    import tempfile  # noqa: PLC0415 - 10 ms that a shell does not need
+
+    private_directory(file.parent)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # 0600
+    try:
+        with open(descriptor, "w", encoding="utf-8") as out:  # noqa: PTH123 - opened already, for the owner alone
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink()
+        raise

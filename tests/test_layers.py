@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "assistant_core.schema": set(),
     "assistant_core.store": VOCABULARY | {"assistant_core.schema"},
     "assistant_core.importers": VOCABULARY | {"assistant_core.store", "assistant_core.redact"},
-    "assistant_core.guard": VOCABULARY,
+    "assistant_core.guard": VOCABULARY | {"assistant_core.redact"},
     "assistant_core.knowledge": VOCABULARY,
     "completers": VOCABULARY,
     "xontrib": {"assistant_core.shell"},

@@ -4,8 +4,6 @@ In: the file, a setting and its value. Out: the file written anew, whole or not 
 """
 
 import contextlib
-import os
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,7 +51,7 @@ def rows(environ: Mapping[str, str], file: Path) -> tuple[list[Row], list[str]]:
 
 def put(file: Path, setting: Setting, value: object) -> None:
     """Write `value` (already converted) for `setting`; raises SettingsError if the file is no TOML."""
-    with _document(file) as document:
+    with document_of(file) as document:
         section = document.setdefault(setting.section, {})
         if not isinstance(section, dict):
             raise SettingsError(f"{file}: {setting.section} = {section!r} should be the section [{setting.section}]")
@@ -63,7 +61,7 @@ def put(file: Path, setting: Setting, value: object) -> None:
 def remove(file: Path, name: str) -> bool:
     """Remove "section.key", known or not, from the file; return whether it was there."""
     section, _, key = name.partition(".")
-    with _document(file) as document:
+    with document_of(file) as document:
         place = document.get(section) if key else document
         return isinstance(place, dict) and place.pop(key or section, None) is not None
 
@@ -83,7 +81,7 @@ def _written(file: Path) -> tuple[dict[str, object], list[str]]:
 
 
 @contextlib.contextmanager
-def _document(file: Path) -> Iterator["TOMLDocument"]:
+def document_of(file: Path) -> Iterator["TOMLDocument"]:
     """Yield the file's content and write it back if it has been changed."""
     import tomlkit  # noqa: PLC0415 - 30 ms, to write only
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - see above
@@ -95,18 +93,4 @@ def _document(file: Path) -> Iterator["TOMLDocument"]:
         raise SettingsError(f"{file}: cannot be read as TOML: {error}; correct or remove it") from error
     yield document
     if (after := tomlkit.dumps(document)) != before:
-        _replace(file.resolve(), after)  # a link to it stays one
-
-
-def _replace(file: Path, text: str) -> None:
-    settings.private_directory(file.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # 0600
-    try:
-        with open(descriptor, "w", encoding="utf-8") as out:  # noqa: PTH123 - opened already, for the owner alone
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+        settings.replace_file(file.resolve(), after)  # a link to it stays one

@@ -9,8 +9,9 @@ would, on `state`, with `words` to resolve words and `flows` for what pipes carr
 
 import os
 import re
+from collections.abc import Sequence
 
-from assistant_core.guard import syntax, xonsh
+from assistant_core.guard import paths, syntax, xonsh
 from assistant_core.guard.evaluate import Evaluator
 from assistant_core.guard.report import ALLOWED, Report
 from assistant_core.guard.state import Context
@@ -19,18 +20,28 @@ from assistant_core.records import Verdict
 __all__ = ["ALLOWED", "Context", "classify"]
 
 
+_LITERAL = str.maketrans(paths.QUOTED)
 _PRIVATE = re.compile("[\ud800-\uf8ff]")  # what the engine marks words with, and halves of characters
 
 
 def classify(line: str, context: Context | None = None) -> Verdict:
     """Return what `line` would do; without a context, as seen by this process. Raises nothing."""
+    report = Report()
+    walk(line, Evaluator(context or here(), report))
+    return report.verdict()
+
+
+def walk(line: str, evaluator: Evaluator) -> None:
+    """Walk `line`; what is found stands in the evaluator's report."""
     if not line.isascii():
         line = _PRIVATE.sub("\ufffd", line)
-    report = Report()
-    evaluator = Evaluator(context or here(), report)
     if not xonsh.walk(line, evaluator):
         evaluator.node(syntax.parse(line))
-    return report.verdict()
+
+
+def walk_argv(argv: Sequence[str], evaluator: Evaluator) -> None:
+    """Walk one call whose words are expanded already: what looks like a pattern or a variable is meant literally."""
+    evaluator.run([_PRIVATE.sub("\ufffd", word).translate(_LITERAL) for word in argv])
 
 
 def here() -> Context:

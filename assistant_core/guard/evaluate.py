@@ -45,8 +45,9 @@ _JUDGED = frozenset(("remote", "decoded"))
 class Evaluator(State):
     """Walks a line with what it has set so far."""
 
-    def __init__(self, context: Context, report: Report) -> None:
+    def __init__(self, context: Context, report: Report, programs: rules.Programs = rules.programs) -> None:
         super().__init__(context, report)
+        self._programs = programs
         self._within = 0  # wrappers of the command at hand
         self._nested = 0  # parts around the one at hand
         self._walk: Mapping[type, Callable[..., Flow]] = {
@@ -285,7 +286,7 @@ class Evaluator(State):
 
     def judge(self, argv: list[str], given: Flow = NONE) -> Flow:
         """Put one command to the rules of its program, and walk what it runs."""
-        known = rules.programs(argv[0])
+        known = self._programs(argv[0])
         if not known:
             return self._stranger(argv, given)
         flow: Flow | None = None

@@ -57,3 +57,17 @@ class Report:
             safer=next((each.safer for each in found if each.safer), None),
             confidence=0.9 if self.sure else 0.6,
         )
+
+
+def stronger(one: Verdict, other: Verdict) -> Verdict:
+    """Return the two as one verdict: the stronger decision and its reasons first, the stronger effect."""
+    first, second = sorted((one, other), key=lambda each: -_DECISIONS.index(each.decision))
+    return Verdict(
+        decision=first.decision,
+        crud=max(one.crud, other.crud, key=_CRUDS.index),
+        reasons=tuple(dict.fromkeys((*first.reasons, *second.reasons))),
+        rules=tuple(dict.fromkeys((*first.rules, *second.rules))),
+        targets=tuple(dict.fromkeys((*first.targets, *second.targets))),
+        safer=first.safer or second.safer,
+        confidence=min(one.confidence, other.confidence),
+    )

@@ -94,20 +94,21 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def load(path: Path) -> RuleFile:
     """Return the rules in the file at `path`. Raises ValueError that names file and field."""
-    return _read(path, RuleFile)
+    return read(path, RuleFile)
 
 
 def load_many(path: Path) -> list[RuleFile]:
     """Return the wrappers in the file at `path`. Raises ValueError that names file and field."""
-    return _read(path, _Wrappers).wrapper
+    return read(path, _Wrappers).wrapper
 
 
 class _Wrappers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wrapper: list[RuleFile]
 
 
-def _read(path: Path, kind: type[T]) -> T:
+def read(path: Path, kind: type[T]) -> T:
+    """Return the file at `path` as `kind`. Raises ValueError that names file and field, and OSError."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {error}. The fields are described in rules/RULES.md.") from error

@@ -52,12 +52,17 @@ class Program(NamedTuple):
 
     file: RuleFile
     tables: Mapping[str, Table]
-    rules: "tuple[_Ready, ...]"
+    rules: "tuple[Ready, ...]"
     cruds: Mapping[str, Crud]
-    by_head: "dict[str, tuple[_Ready, ...]]"  # by the first operand, filled as calls come
+    by_head: "dict[str, tuple[Ready, ...]]"  # by the first operand, filled as calls come
 
 
-class _Ready(NamedTuple):
+Programs = Callable[[str], tuple[Program, ...]]  # name → what is said of it
+
+
+class Ready(NamedTuple):
+    """A rule, and what has to hold for it to fit."""
+
     rule: Rule
     heads: frozenset[str]  # first words of its subcommand paths; empty: any
     paths: tuple[tuple[str, ...], ...]
@@ -115,7 +120,7 @@ def compiled(file: RuleFile) -> Program:
         "DELETE": file.deletes,
     }
     cruds = {path: crud for crud, listed in classes.items() for path in listed}
-    rules = tuple(_Ready(rule, *_paths(rule), _checks(rule)) for rule in file.rule)
+    rules = tuple(Ready(rule, *_paths(rule), _checks(rule)) for rule in file.rule)
     return Program(file, tables(file), rules, cruds, {})
 
 

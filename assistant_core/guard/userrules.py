@@ -1,0 +1,119 @@
+"""Rules of the user's own, and of a project, laid over those that come with the guard.
+
+In: `guard.toml`: `disabled`, names of rules that are switched off, and `[[rule]]` tables as rules/RULES.md describes
+them, each with its `program`. Out: what `evaluate` asks for the rules of a program. A rule of one's own is tried
+before the others of its program, and replaces the one of the same name.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from assistant_core.guard import paths, rules
+from assistant_core.guard.rulefile import Rule, RuleFile, read
+from assistant_core.guard.rules import Program, Ready
+
+FIELDS = ("target", "class", "args", "rest", "last", "program", "sub")  # of a reason or a safer line
+CLASSES = {*paths.GROUPS, *paths.WIDE, *paths.SCOPED, "artefact", "temporary", "null", "remote", "secret"}
+
+
+class OwnRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in a `guard.toml`."""
+
+    disabled: list[str] = []
+    rule: list[Rule] = []
+
+
+class Overlay:
+    """The rules in force with a file of own ones; `alone`: no others are."""
+
+    def __init__(self, own: OwnRules, *, alone: bool = False) -> None:
+        self.own = own
+        self._alone = alone
+        self._off = {*own.disabled, *(rule.name for rule in own.rule)}
+        self._by_program: dict[str, list[Rule]] = {}
+        for rule in own.rule:
+            for name in rule.program:
+                self._by_program.setdefault(name, []).append(rule)
+        self._ready: dict[str, tuple[Program, ...]] = {}
+        for name in self._by_program:
+            self.programs(name)
+
+    def programs(self, name: str) -> tuple[Program, ...]:
+        """Return what is said of the program `name`, as `rules.programs` does."""
+        if (found := self._ready.get(name)) is not None:
+            return found
+        shipped, own = rules.programs(name), self._by_program.get(name)
+        if not own and not (shipped and (self._off or self._alone)):
+            return shipped
+        self._ready[name] = ready = self._laid_over(name, own or [], shipped)
+        return ready
+
+    def _laid_over(self, name: str, own: list[Rule], shipped: tuple[Program, ...]) -> tuple[Program, ...]:
+        crud = rules.plain_programs().get(name, "EXEC")
+        first = rules.compiled(RuleFile(program=[name], crud=crud, rule=own))
+        if not shipped:
+            return (first,)
+        return tuple(
+            each._replace(
+                rules=first.rules if self._alone else (*first.rules, *self._left(each)),
+                by_head={},
+            )
+            for each in shipped
+        )
+
+    def _left(self, shipped: Program) -> Iterator[Ready]:
+        return (ready for ready in shipped.rules if ready.rule.name not in self._off)
+
+
+NONE = Overlay(OwnRules())
+
+
+def load(path: Path) -> Overlay:
+    """Return the user's rules over the shipped ones. Raises ValueError that names file, rule and field, and OSError."""
+    return _overlay(path, alone=False)
+
+
+def load_project(path: Path) -> Overlay:
+    """Return the rules of a project alone: they can only add to what others say. Raises as `load` does."""
+    return _overlay(path, alone=True)
+
+
+def _overlay(path: Path, *, alone: bool) -> Overlay:
+    own = read(path, OwnRules)
+    if problem := next(_problems(own), ""):
+        raise ValueError(f"{path}: {problem}. The fields are described in rules/RULES.md.")
+    return Overlay(own, alone=alone)
+
+
+def _problems(own: OwnRules) -> Iterator[str]:
+    """Yield what would fail later, at a line."""
+    twice = [name for name, count in Counter(rule.name for rule in own.rule).items() if count > 1]
+    if twice:
+        yield f"two rules are called {twice[0]!r}"
+    for rule in own.rule:
+        for problem in _problems_of(rule):
+            yield f"rule {rule.name!r}: {problem}"
+
+
+def _problems_of(rule: Rule) -> Iterator[str]:
+    if not rule.program:
+        yield 'program is missing, such as program = ["git"]'
+    if rule.verdict != "allow" and not rule.reason:
+        yield "reason is missing: what would happen"
+    if unknown := [name for name in rule.targets if name not in CLASSES]:
+        yield f"there is no target class {unknown[0]!r}; there are {', '.join(sorted(CLASSES))}"
+    if rule.count and not re.fullmatch(r"\d+(-\d+|\+)?", rule.count):
+        yield f"count is {rule.count!r}; expected something like '2', '0-1' or '1+'"
+    for text in filter(None, (rule.reason, rule.safer)):
+        try:
+            text.format_map(dict.fromkeys(FIELDS, ""))
+        except (LookupError, ValueError, AttributeError) as error:
+            yield f"{text!r} cannot be filled in: {error!r}; the fields are {{{'}, {'.join(FIELDS)}}}"
+    try:
+        rules.compiled(RuleFile(program=rule.program, rule=[rule]))
+    except re.error as error:
+        yield f"{error.pattern!r} is no regular expression: {error}"
