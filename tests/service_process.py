@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from assistant_core import __version__
-from assistant_core.records import Candidate, Command, Explanation, Passage, Query, Suggestion
+from assistant_core import __version__, guard
+from assistant_core.records import Candidate, Command, Explanation, Passage, Query, Suggestion, Verdict
 from assistant_core.service import endpoint, lifecycle, methods, wire
 from assistant_core.service.client import Client, hello
 from assistant_core.service.live import Loaded, Report
@@ -76,6 +76,9 @@ class ListBackend:
             line = "x" * wire.MESSAGE_BYTES
         passage = Passage(words=line, start=0, depth=0, text="a command", source="test(1)")
         return Explanation(line=line, passages=(passage,))
+
+    def classify(self, line: str, cwd: str) -> Verdict:
+        return guard.classify(line, guard.Context({"HOME": "/home/u"}, cwd, "/home/u"))
 
     def expire(self) -> int:
         return 0

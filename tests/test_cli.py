@@ -20,12 +20,12 @@ Environ = dict[str, str]
 ROOT = Path(__file__).parent.parent
 
 
-def leaves() -> Iterator[tuple[list[str], Leaf]]:
-    for command in cli.COMMANDS:
+def leaves(commands: tuple[Leaf | Group, ...] = cli.COMMANDS, *before: str) -> Iterator[tuple[list[str], Leaf]]:
+    for command in commands:
         if isinstance(command, Group):
-            yield from (([command.name, leaf.name], leaf) for leaf in command.commands)
+            yield from leaves(command.commands, *before, command.name)
         else:
-            yield [command.name], command
+            yield [*before, command.name], command
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ REFUSED = [
     (message(id=7, method="suggest", params={"text": "a", "txt": "b"}), 7, -32602, "`txt`"),
     (b'{"jsonrpc":"2.0","id":7,"method":"suggest","params":{"text":"\xff"}}', 7, -32602, "suggest"),
     (message(id=7, method="record", params={**COMMAND, "author": "cat"}), 7, -32602, "`$.author`, found 'cat'"),
+    (message(id=7, method="classify", params={"line": "ls"}), 7, -32602, "`cwd`"),
     (message(id=7, method="initialize", params={"protocol": 1}), 7, -32602, "`version`"),
     (message(id=7, method="status", params={"x": 1}), 7, -32602, "`x`"),
     (message(id=7, method="suggest", params={"text": "raise"}), 7, -32603, "KeyError"),
@@ -81,8 +82,18 @@ def test_what_is_refused(raw: Raw, line: bytes, number: wire.Id | None, code: in
     assert raw.ask("status")["result"]["protocol"] == 1
 
 
+VERDICT: dict[str, Any] = {
+    "decision": "allow",
+    "crud": "DELETE",
+    "reasons": [],
+    "rules": [],
+    "targets": [],
+    "safer": None,
+    "confidence": 1.0,
+}
 ANSWERED: list[tuple[str, object, Any]] = [
     ("suggest", {"text": "git p"}, {"candidates": [{"line": "git push", "probability": 0.5, "source": "test"}]}),
+    ("classify", {"line": "rm -f a.txt", "cwd": "/home/u/x"}, VERDICT),
     ("suggest", {"text": "nothing known"}, {"candidates": []}),
     ("feedback", FEEDBACK, {}),
     ("reload", {}, {}),

@@ -17,6 +17,7 @@ from assistant_core.cli import (
     data,
     doctor,
     explain,
+    guard,
     importing,
     private,
     service,
@@ -30,6 +31,7 @@ COMMANDS: tuple[Leaf | Group, ...] = (
     status.COMMAND,
     doctor.COMMAND,
     explain.COMMAND,
+    guard.GROUP,
     importing.COMMAND,
     data.GROUP,
     private.GROUP,
@@ -101,17 +103,21 @@ def parser() -> ArgumentParser:
     top.add_argument("--version", action="version", version=f"assistant {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
-        if isinstance(command, Leaf):
-            _add(commands, command, common)
-            continue
-        group = commands.add_parser(command.name, help=command.help, description=command.help, parents=[common])
-        members = group.add_subparsers(metavar="COMMAND", required=True)
-        for leaf in command.commands:
-            _add(members, leaf, common)
+        _add(commands, command, common)
     return top
 
 
-def _add(commands: "_SubParsersAction[Parser]", leaf: Leaf, common: Parser) -> None:
+def _add(commands: "_SubParsersAction[Parser]", command: Leaf | Group, common: Parser) -> None:
+    if isinstance(command, Leaf):
+        _add_leaf(commands, command, common)
+        return
+    group = commands.add_parser(command.name, help=command.help, description=command.help, parents=[common])
+    members = group.add_subparsers(metavar="COMMAND", required=True)
+    for member in command.commands:
+        _add(members, member, common)
+
+
+def _add_leaf(commands: "_SubParsersAction[Parser]", leaf: Leaf, common: Parser) -> None:
     examples = "\n".join(("examples:", *(f"  {example}" for example in leaf.examples))) if leaf.examples else None
     command = commands.add_parser(
         leaf.name,

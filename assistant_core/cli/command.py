@@ -115,4 +115,4 @@ class Group(NamedTuple):
 
     name: str
     help: str
-    commands: tuple[Leaf, ...]
+    commands: "tuple[Leaf | Group, ...]"

@@ -1,7 +1,8 @@
 """Where the user said that a verdict was wrong: what was right counts from then on, for exactly that line.
 
 In: a line, the verdict on it, and the right one. Out: the verdict in force, and the corrections as examples. They are
-one JSON object a line, appended, the last on a line counts; secrets are cut out as in the allow-list.
+one JSON object a line, appended, the last on a line counts; secrets are cut out as in the allow-list. A correction
+lowers a verdict only while the same rules speak against the line, about the same targets.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import msgspec
 
 from assistant_core.guard.allowlist import key, now_s
 from assistant_core.guard.files import Watched, append
+from assistant_core.guard.report import DECISIONS
 from assistant_core.records import Crud, Decision, Verdict
 from assistant_core.redact import MARK
 
@@ -27,6 +29,12 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     judged_decision: Decision
     judged_crud: Crud
     judged_rules: tuple[str, ...] = ()
+    judged_targets: tuple[str, ...] = ()
+
+    def is_outdated(self, verdict: Verdict) -> bool:
+        """Return whether other rules than it was made for, or other targets, now speak against the line."""
+        known = set(verdict.rules) <= set(self.judged_rules)
+        return not (known and set(map(key, verdict.targets)) <= set(self.judged_targets))
 
 
 class Corrections:
@@ -42,7 +50,9 @@ class Corrections:
         if not known:
             return verdict
         right = known.get(line.strip()) or (known.get(key(line)) if _cut_lines(known) else None)
-        if right is None:
+        if right is None or (
+            DECISIONS.index(right.decision) < DECISIONS.index(verdict.decision) and right.is_outdated(verdict)
+        ):
             return verdict
         if right.decision == "allow":
             return Verdict(decision="allow", crud=right.crud)
@@ -67,6 +77,7 @@ class Corrections:
             judged_decision=judged.decision,
             judged_crud=judged.crud,
             judged_rules=judged.rules,
+            judged_targets=tuple(map(key, judged.targets)),
         )
         append(self.path, msgspec.json.encode(correction) + b"\n")
         return correction

@@ -61,6 +61,7 @@ class Place(NamedTuple):
     home: str
     cwd: str
     told: bool  # the line itself says the directory, so it holds; else it only makes things worse
+    start: str = ""  # where the line begins: `cwd` is relative to it after `cd x`
 
 
 class _Known(NamedTuple):
@@ -122,7 +123,8 @@ def resolved(word: str, place: Place) -> str:
     text = word.replace(EMPTY, "")
     if _REMOTE.match(text) or not text:
         return plain(text)
-    return plain(posixpath.normpath(posixpath.join(place.cwd, text)).replace("//", "/"))
+    start = "" if is_unknown(place.cwd) else place.start
+    return plain(posixpath.normpath(posixpath.join(start, place.cwd, text)).replace("//", "/"))
 
 
 def _told(word: str, place: Place) -> str:

@@ -83,6 +83,10 @@ class Policy:
         """Return what is to be said of `line`; raises nothing."""
         return self._judged(line, context, partial(guard.walk, line))
 
+    def uncorrected(self, line: str, context: Context) -> Verdict:
+        """Return what the rules, the user's own among them, say of `line`; raises nothing."""
+        return self._verdict(partial(guard.walk, line), context, self._own.get().programs)
+
     def judge_argv(self, argv: Sequence[str], context: Context) -> Judged:
         """Return what is to be said of one call whose words are expanded already; raises nothing.
 

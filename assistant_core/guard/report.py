@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from assistant_core.records import Crud, Decision, Verdict
 
-_DECISIONS: tuple[Decision, ...] = ("allow", "warn", "block")
+DECISIONS: tuple[Decision, ...] = ("allow", "warn", "block")
 _CRUDS: tuple[Crud, ...] = ("READ", "CREATE", "EXEC", "UPDATE", "DELETE")
 _STRENGTH = {crud: index for index, crud in enumerate(_CRUDS)}
 MOST_COMMANDS = 2_000
@@ -47,7 +47,7 @@ class Report:
         crud = _CRUDS[self._strength]
         if not self._findings:
             return ALLOWED[crud]
-        found = sorted(self._findings.values(), key=lambda each: -_DECISIONS.index(each.decision))
+        found = sorted(self._findings.values(), key=lambda each: -DECISIONS.index(each.decision))
         return Verdict(
             decision=found[0].decision,
             crud=crud,
@@ -61,7 +61,7 @@ class Report:
 
 def stronger(one: Verdict, other: Verdict) -> Verdict:
     """Return the two as one verdict: the stronger decision and its reasons first, the stronger effect."""
-    first, second = sorted((one, other), key=lambda each: -_DECISIONS.index(each.decision))
+    first, second = sorted((one, other), key=lambda each: -DECISIONS.index(each.decision))
     return Verdict(
         decision=first.decision,
         crud=max(one.crud, other.crud, key=_CRUDS.index),

@@ -40,7 +40,7 @@ class State:
     def __init__(self, context: Context, report: Report) -> None:
         self._context = context
         self.report = report
-        self.place = Place(context.home or "/nonexistent", context.cwd, told=False)
+        self.place = Place(context.home or "/nonexistent", context.cwd, told=False, start=context.cwd)
         self.top = True  # typed in xonsh, not handed to another shell
         self.local = True  # in a process that has the live environment
         self.elevated = False  # below sudo or the like

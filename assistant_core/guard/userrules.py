@@ -12,9 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from assistant_core import guard
 from assistant_core.guard import paths, rules
+from assistant_core.guard.evaluate import Evaluator
+from assistant_core.guard.report import Report
 from assistant_core.guard.rulefile import Rule, RuleFile, read
 from assistant_core.guard.rules import Program, Ready
+from assistant_core.guard.state import Context
+from assistant_core.records import Verdict
 
 FIELDS = ("target", "class", "args", "rest", "last", "program", "sub")  # of a reason or a safer line
 CLASSES = {*paths.GROUPS, *paths.WIDE, *paths.SCOPED, "artefact", "temporary", "null", "remote", "secret"}
@@ -36,7 +41,7 @@ class Overlay:
         self._off = {*own.disabled, *(rule.name for rule in own.rule)}
         self._by_program: dict[str, list[Rule]] = {}
         for rule in own.rule:
-            for name in rule.program:
+            for name in rule.program if rule.name not in own.disabled else ():
                 self._by_program.setdefault(name, []).append(rule)
         self._ready: dict[str, tuple[Program, ...]] = {}
         for name in self._by_program:
@@ -117,3 +122,34 @@ def _problems_of(rule: Rule) -> Iterator[str]:
         rules.compiled(RuleFile(program=rule.program, rule=[rule]))
     except re.error as error:
         yield f"{error.pattern!r} is no regular expression: {error}"
+
+
+EXAMPLES_RUN_IN = Context({"HOME": "/home/ada"}, "/home/ada/work/app", "/home/ada")  # as rules/RULES.md says
+
+
+def failures(overlay: Overlay, rule: Rule) -> Iterator[str]:
+    """Yield in what a rule of one's own is not what its examples say."""
+    if not rule.positive:
+        yield "there is no positive example: a line on which it must fire"
+    if not rule.negative and rule.verdict != "allow":
+        yield "there is no negative example: a line on which it must not fire"
+    for line in rule.positive:
+        found = _judged(line, overlay)
+        fires = found.decision == "allow" if rule.verdict == "allow" else rule.name in found.rules
+        if not fires:
+            yield f"does not fire on its positive example {line!r}: {_said(found)}"
+        elif found.safer and (safer := _judged(found.safer, overlay)).decision != "allow":
+            yield f"advises {found.safer!r}, which is not allowed itself: {_said(safer)}"
+    for line in rule.negative:
+        if rule.name in _judged(line, overlay).rules:
+            yield f"fires on its negative example {line!r}"
+
+
+def _judged(line: str, overlay: Overlay) -> Verdict:
+    report = Report()
+    guard.walk(line, Evaluator(EXAMPLES_RUN_IN, report, overlay.programs))
+    return report.verdict()
+
+
+def _said(verdict: Verdict) -> str:
+    return " by ".join(filter(None, (verdict.decision, ", ".join(verdict.rules))))

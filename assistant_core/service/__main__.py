@@ -12,12 +12,13 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cached_property
 from logging.handlers import RotatingFileHandler
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from assistant_core.errors import AssistantError, SettingsError, StoreError
-from assistant_core.records import Explanation
+from assistant_core.records import Explanation, Verdict
 from assistant_core.service import endpoint, lifecycle, memory
 from assistant_core.service.live import Loaded, Report
 from assistant_core.service.server import Server
@@ -26,6 +27,7 @@ from assistant_core.settings import Paths, Settings, load, paths, private_direct
 from assistant_core.store import RankingRow, Store
 
 if TYPE_CHECKING:
+    from assistant_core.guard.policy import Policy
     from completers import Surroundings
 
 LOG_BYTES, LOG_FILES = 1_000_000, 3
@@ -55,6 +57,20 @@ class _Backend:
             rows = _counted(store.ranking_rows(), store.counts()["commands"], report)
             index = Completer(rows, dangerous=lambda line: classify(line).decision != "allow")
         return Loaded(index, "; ".join(filter(None, problems)))
+
+    def classify(self, line: str, cwd: str) -> Verdict:
+        from assistant_core import guard  # noqa: PLC0415 - slow to import
+
+        return self._policy.judge(line, guard.here()._replace(cwd=cwd)).verdict
+
+    @cached_property
+    def _policy(self) -> "Policy":
+        from assistant_core.guard.policy import Policy  # noqa: PLC0415 - slow to import
+
+        log = logging.getLogger(__name__)
+        return Policy(
+            self._paths, lambda: "ask", tell=log.warning, failed=lambda error: log.error("guard", exc_info=error)
+        )
 
     def explain(self, line: str) -> Explanation:
         from assistant_core.knowledge import Manuals, explain  # noqa: PLC0415 - slow to import

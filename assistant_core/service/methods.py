@@ -18,7 +18,7 @@ import msgspec
 
 from assistant_core import __version__
 from assistant_core.errors import AssistantError
-from assistant_core.records import Command, Explanation, Feedback, Query, Suggestion
+from assistant_core.records import Command, Explanation, Feedback, Query, Suggestion, Verdict
 from assistant_core.service import memory, wire
 from assistant_core.service.connection import Connection
 from assistant_core.service.live import LiveIndex, Loaded, Report, in_thread
@@ -42,6 +42,9 @@ class Backend(Protocol):
 
     def explain(self, line: str, /) -> Explanation:
         """Explain a command line."""
+
+    def classify(self, line: str, cwd: str, /) -> Verdict:
+        """Return what a command line would do in `cwd`; called in the loop."""
 
     def expire(self) -> int:
         """Delete what is older than the settings allow; return how many commands. Raises AssistantError."""
@@ -152,6 +155,10 @@ class Methods:
         """Agree: the shell has stored it, and nothing that is in memory depends on it."""
         return wire.Empty()
 
+    def classify(self, call: Call) -> Verdict:
+        """Say what a line would do."""
+        return self._backend.classify(call.params.line, call.params.cwd)
+
     def explain(self, call: Call) -> None:
         """Explain a line, in a thread."""
         if call.number is None:
@@ -242,6 +249,7 @@ METHODS: Mapping[str, Method] = {
     "suggestion": Method(_reader(Suggestion), Methods.suggestion),
     "forget": Method(_reader(wire.Line), Methods.forget),
     "feedback": Method(_reader(Feedback), Methods.feedback),
+    "classify": Method(_reader(wire.ClassifyParams), Methods.classify),
     "explain": Method(_reader(wire.Line), Methods.explain),
     "reload": Method(_reader(wire.ReloadParams), Methods.reload),
     "$/cancelRequest": Method(_reader(wire.CancelParams), Methods.cancel),

@@ -69,6 +69,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     line: str
 
 
+class ClassifyParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of `classify`, whose result is a Verdict; the environment is that of the service."""
+
+    line: str
+    cwd: str
+
+
 class ReloadParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """With a token, the progress of the reload is told in `$/progress` notifications that carry it."""
 
