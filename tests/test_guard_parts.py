@@ -195,3 +195,12 @@ def test_every_data_file_can_be_read() -> None:
     assert rules.plain_programs()["ls"] == "READ"
     assert rules.programs("sudo")
     assert not rules.programs("no-such-program")
+
+
+@pytest.mark.parametrize("char", ["é", "\u0100", "\u3000", "\ufffd", "\U0001f980", "\U000f0753", "\U0010b3c0"])
+def test_any_character_after_a_brace_is_read(char: str) -> None:
+    shown = char.encode("utf-8", "replace").decode()
+    for number in range(50):
+        assert syntax.parse(f"echo a{{{char}{number}; ls {char}") == Sequence(
+            (Command(("echo", f"a{{{shown}{number}")), Command(("ls", shown)))
+        )

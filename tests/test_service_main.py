@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from service_process import HELLO, status
 
-from assistant_core.records import Candidate, Command, Explanation, Query
+from assistant_core.records import Candidate, Command, Explanation, Query, Verdict
 from assistant_core.service import lifecycle, wire
 from assistant_core.service.client import Client, RemoteError
 from assistant_core.settings import Paths, paths, private_directory
@@ -90,6 +90,19 @@ def test_explanations_come_from_the_manuals(start: Callable[[], Client]) -> None
     answer = client.call("explain", wire.Line(line="ls -l"), Explanation, timeout_s=60)
     assert answer.line == "ls -l"
     assert answer.passages
+
+
+def test_lines_are_judged_by_the_users_rules(places: Paths, start: Callable[[], Client]) -> None:
+    client = start()
+
+    def judged(line: str) -> str:
+        params = wire.ClassifyParams(line=line, cwd="/srv/x")
+        return client.call("classify", params, Verdict, timeout_s=60).decision
+
+    assert [judged(line) for line in ("ls", "rm -rf /", "git push -f")] == ["allow", "block", "warn"]
+    private_directory(places.config)
+    places.guard_rules.write_text('disabled = ["git-push-force"]')
+    assert judged("git push -f") == "allow"
 
 
 def test_retention_is_applied_at_the_start(places: Paths, start: Callable[[], Client]) -> None:

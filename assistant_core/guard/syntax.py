@@ -28,6 +28,9 @@ from assistant_core.guard.tree import (
 DEEPEST = 60  # nested nodes of the grammar that lead to a command
 LONGEST = 131_072  # characters
 
+# The grammar's scanner looks characters up in tables of the C library that end at 255: a character far beyond
+# ends the process (`{` before U+9D633). To a shell all of them are letters. One byte each, so offsets are of characters.
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 _PLAIN = re.compile(r"[ \t]*[\w./,@%+:-][\w./,:@%+= \t-]*")
 _XONSH = re.compile(r"(?:^|[\s=(])(?:!\(|[$!]\[(?!\[))")  # commands within xonsh code
 _KEYWORDS = frozenset(
@@ -64,11 +67,10 @@ def parse(text: str) -> Node:
             return Command(tuple(words))
     if _XONSH.search(text):
         return tokens.parse(text)
-    source = text.encode("utf-8", "replace")
-    root = _parser().parse(source).root_node
+    root = _parser().parse((text if text.isascii() else _FOREIGN.sub("z", text)).encode()).root_node
     if root.has_error:
         return tokens.parse(text)
-    return _Reader(source).sequence(root, 0)
+    return _Reader(text).sequence(root, 0)
 
 
 @functools.cache
@@ -79,11 +81,11 @@ def _parser() -> tree_sitter.Parser:
 class _Reader:
     """Turns the nodes of one parse into ours."""
 
-    def __init__(self, source: bytes) -> None:
+    def __init__(self, source: str) -> None:
         self._source = source
 
     def text(self, node: tree_sitter.Node) -> str:
-        return self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        return self._source[node.start_byte : node.end_byte]
 
     def node(self, node: tree_sitter.Node, depth: int) -> Node:
         if depth > DEEPEST:
