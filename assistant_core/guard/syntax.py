@@ -29,7 +29,7 @@ DEEPEST = 60  # nested nodes of the grammar that lead to a command
 LONGEST = 131_072  # characters
 
 # The grammar's scanner looks characters up in tables of the C library that end at 255: a character far beyond
-# ends the process (`{` before U+9D633). To a shell all of them are letters. One byte each, so offsets are of characters.
+# ends the process (`{` before U+9D633). To a shell all are letters. One byte each: offsets are those of characters.
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _PLAIN = re.compile(r"[ \t]*[\w./,@%+:-][\w./,:@%+= \t-]*")
 _XONSH = re.compile(r"(?:^|[\s=(])(?:!\(|[$!]\[(?!\[))")  # commands within xonsh code
