@@ -24,7 +24,7 @@ from typing import Self
 import pyte
 
 PATIENCE_S = 30.0  # until a test gives up; nothing is measured by it
-ENTER, CTRL_C, CTRL_D, CTRL_Z, UP, TAB = "\r", "\x03", "\x04", "\x1a", "\x1b[A", "\t"
+ENTER, CTRL_C, CTRL_D, CTRL_U, CTRL_Z, UP, TAB = "\r", "\x03", "\x04", "\x15", "\x1a", "\x1b[A", "\t"
 
 RC = """\
 _prompts = [0]
@@ -53,14 +53,26 @@ class Home:
             "XDG_RUNTIME_DIR": str(folder / "run"),
             "XDG_STATE_HOME": str(folder / "state"),
             "XONTRIB_ASSISTANT_SERVICE_ENABLED": "0",
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},  # the code under test
             **variables,
         }
         (folder / "bin").mkdir()
         (folder / "run").mkdir(mode=0o700)
         (folder / ".xonshrc").write_text(RC + rc)
-        stub = folder / "bin" / "rm"
-        stub.write_text(f'#!/bin/sh\necho "rm $*" >> {self.canary}\n')
-        stub.chmod(0o755)
+        self.stub("rm")
+
+    def stub(self, *names: str) -> None:
+        """Have programs of these names only write their arguments into the canary."""
+        for name in names:
+            stub = self.folder / "bin" / name
+            stub.write_text(f'#!/bin/sh\necho "{name} $*" >> {self.canary}\n')
+            stub.chmod(0o755)
+
+    def ran(self) -> list[str]:
+        """Return what the stubs were called with since the last time."""
+        lines = self.canary.read_text().splitlines() if self.canary.exists() else []
+        self.canary.unlink(missing_ok=True)
+        return lines
 
     def xonsh(self, *arguments: str) -> list[str]:
         """Return the command that starts a xonsh here."""
@@ -175,6 +187,11 @@ class Terminal:
             return met()
 
         self.wait(pressed, f"an effect of {keys!r}")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size of the window."""
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._screen.resize(rows, columns)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program and wait for its end."""

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from terminal import CTRL_C, CTRL_D, ENTER, UP, Home, Terminal
 
-from assistant_core.records import Verdict
+from assistant_core.guard.audit import Audit
 from assistant_core.settings import paths
-from assistant_core.shell import gate
 from assistant_core.store import Store
 
 QUESTION = "Type yes to run it"
@@ -41,7 +40,7 @@ def recorded(home: Home) -> list[str]:
 def test_stopped_unless_yes_is_typed(tmp_path: Path, shell: tuple[str, str]) -> None:
     home = Home(tmp_path)
     with home.open(*shell) as terminal:
-        for keys in (ENTER, f"no{ENTER}", f"y{ENTER}", f"yes please{ENTER}", CTRL_C, CTRL_D):
+        for keys in (ENTER, CTRL_C, CTRL_D):
             asked(terminal, "rm -rf ~")
             answer(terminal, keys)
             assert "not run" in terminal.screen()
@@ -106,7 +105,7 @@ def test_without_a_terminal_the_answer_is_no(tmp_path: Path) -> None:
     home = Home(tmp_path)
     done = home.run("-i", typed="rm -rf ~\ntouch reached\n")
     assert not home.canary.exists()
-    assert "this line would destroy something" in done.stderr
+    assert "nobody can be asked here" in done.stderr
     assert (tmp_path / "reached").exists()
 
 
@@ -123,29 +122,72 @@ def test_it_can_be_switched_off(tmp_path: Path) -> None:
     assert home.canary.exists()
 
 
-def test_a_guard_that_fails_lets_the_line_run_and_says_so_once(tmp_path: Path) -> None:
-    broken = "import assistant_core.guard\nassistant_core.guard.classify = lambda *_: 1 / 0\n"
-    home = Home(tmp_path, rc=broken)
+@pytest.mark.parametrize(
+    ("mode", "line", "says"),
+    [
+        ("warn", "rm -rf ~", "guard.mode is warn"),
+        ("off", "rm -rf ~", ""),
+    ],
+)
+def test_modes_that_never_ask(tmp_path: Path, mode: str, line: str, says: str) -> None:
+    home = Home(tmp_path, XONTRIB_ASSISTANT_GUARD_MODE=mode)
     with home.open() as terminal:
-        terminal.run("touch ran")
-        terminal.run("touch again")
-        screen = terminal.screen()
-    assert (tmp_path / "ran").exists()
-    assert screen.count("the guard could not judge a line") == 1
-    assert "Traceback" not in screen
-    assert "ZeroDivisionError" in (tmp_path / "state" / "xontrib-assistant" / "shell.log").read_text()
+        terminal.run(line)
+        assert says in terminal.screen()
+    assert home.ran() == [f"rm -rf {tmp_path}"]
 
 
-def test_the_screen_says_what_why_and_where() -> None:
-    verdict = Verdict(decision="block", crud="DELETE", reasons=("it is\x1b[2J all",), targets=("/",), safer="ls")
-    assert gate.screen("rm -rf /\n", verdict).splitlines() == [
-        "assistant: this line would destroy something",
-        "  line    rm -rf /",
-        "  why     it is\\x1b[2J all",
-        "  target  /",
-        "  safer   ls",
+def test_strict_refuses_blocks_and_wants_a_word_for_warnings(tmp_path: Path) -> None:
+    home = Home(tmp_path, XONTRIB_ASSISTANT_GUARD_MODE="strict")
+    with home.open() as terminal:
+        terminal.run("rm -rf ~")
+        assert "refused" in terminal.screen()
+        asked(terminal, "rm -rf a/b")
+        answer(terminal, f"y{ENTER}")
+        assert home.ran() == []
+        terminal.run("clear")
+        asked(terminal, "rm -rf a/b")
+        answer(terminal, f"yes{ENTER}")
+    assert home.ran() == ["rm -rf a/b"]
+
+
+def test_a_dumb_terminal_is_asked_without_colours(tmp_path: Path) -> None:
+    home = Home(tmp_path, TERM="dumb")
+    with home.open() as terminal:
+        asked(terminal, "rm -rf ~")
+        answer(terminal, f"y{ENTER}")
+        assert b"\x1b[1;31m" not in terminal.raw
+    assert home.ran() == []
+
+
+def test_the_log_tells_answers_and_exit_codes(tmp_path: Path) -> None:
+    home = Home(tmp_path, rc="aliases['zap'] = 'rm -rf'\n")
+    with home.open() as terminal:
+        terminal.run("rm note.txt")
+        asked(terminal, "rm -rf ~")
+        answer(terminal, ENTER)
+        terminal.run("clear")
+        asked(terminal, "zap ~")
+        answer(terminal, f"yes{ENTER}")
+    events = list(Audit(paths(home.environ).guard_log).events())
+    assert [(each.line, each.answer, each.exit_code) for each in events] == [
+        ("rm -rf ~", "stopped", None),
+        (f"rm -rf {tmp_path}", "yes", 0),
     ]
 
 
-def test_a_long_line_does_not_fill_the_terminal() -> None:
-    assert len(gate.screen("x" * 10_000, Verdict(decision="warn", crud="DELETE"))) < 400
+def test_a_guard_that_fails_asks_until_a_yes(tmp_path: Path) -> None:
+    broken = "import assistant_core.guard.policy\nassistant_core.guard.policy.Policy = lambda *_, **__: 1 / 0\n"
+    home = Home(tmp_path, rc=broken)
+    with home.open() as terminal:
+        terminal.send(f"touch first{ENTER}")
+        terminal.wait_for("run it anyway?")
+        answer(terminal, ENTER)
+        terminal.send(f"clear{ENTER}")
+        terminal.wait_for("clear\nassistant: the guard failed")
+        answer(terminal, f"y{ENTER}")
+        terminal.run("touch again")
+        assert b"Traceback" not in terminal.raw
+    assert not (tmp_path / "first").exists()
+    assert (tmp_path / "again").exists()
+    assert "ZeroDivisionError" in (tmp_path / "state" / "xontrib-assistant" / "shell.log").read_text()

@@ -17,8 +17,10 @@ def probe(name):
     from xonsh.built_ins import XSH
     shell = XSH.shell.shell
     events = XSH.builtins.events
+    def list_of(event):
+        return list(event) if hasattr(event, 'discard') else []
     seen = {
-        'handlers': {name: len(list(event)) for name, event in vars(events).items() if hasattr(event, 'discard')},
+        'handlers': {name: len(list(event)) for name, event in vars(events).items() if list_of(event)},
         'threads': sorted(t.name for t in threading.enumerate() if t.name.startswith('assistant')),
         'aliases': sorted(XSH.aliases._raw),
         'variables': sorted(XSH.env._vars),

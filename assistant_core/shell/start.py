@@ -7,7 +7,7 @@ when the first prompt is on the screen.
 import time
 from typing import Any
 
-from assistant_core.shell import meta, program, recorder, variables
+from assistant_core.shell import meta, program, recorder, typed, variables
 from assistant_core.shell.gate import Gate
 from assistant_core.shell.session import Session
 
@@ -44,12 +44,17 @@ def _follow_commands(session: Session) -> None:
 
     def prompt(**_: object) -> None:
         records.prompt()
+        gate.forget()
+        typed.show_waiting()
         session.refresh()
         session.show_messages()
 
     session.on("on_precommand", before)
+    session.on("on_pre_spec_run", gate.check_call)
     session.on("on_postcommand", records.close)
+    session.on("on_postcommand", gate.close)
     session.on("on_exit", records.exit)
+    session.on("on_exit", gate.close)
     session.on("on_pre_prompt", prompt)
 
 
@@ -69,7 +74,8 @@ def _wake(session: Session, delay_s: float) -> None:
 
     def prepare() -> None:
         time.sleep(delay_s)
-        from assistant_core import guard, redact  # noqa: F401, PLC0415 - now rather than at the first command
+        from assistant_core import redact  # noqa: F401, PLC0415 - now rather than at the first command
+        from assistant_core.guard import policy  # noqa: F401, PLC0415 - as above
 
         if session.settings.record.enabled:
             session.journal.prepare()

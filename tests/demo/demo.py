@@ -58,6 +58,7 @@ def shots(home: Home) -> Iterator[tuple[str, list[Text]]]:
     subprocess.run(["git", "init", "-q", "-b", "main", str(app)], check=True)
     (app / "settings.py").write_text("once = True\n")
     subprocess.run(["git", "add", "-A"], cwd=app, check=True)
+    (app / "notes.md").write_text("not committed\n")
     with Terminal(home.xonsh(), home.environ, app, COLUMNS, ROWS) as terminal:
         terminal.wait_for("demo $")
         yield from played(terminal)
@@ -81,10 +82,10 @@ def played(terminal: Terminal) -> Iterator[tuple[str, list[Text]]]:
     yield "?explain quotes the manual pages installed here and runs nothing", picture(terminal)
 
     do(terminal, "clear")
-    terminal.send(f"rm -rf ~{ENTER}")
-    terminal.wait_for("yes")
+    terminal.send(f"rm -rf ~/app{ENTER}")
+    terminal.wait_for("Type yes")
     time.sleep(0.3)
-    yield "A line that would delete the home asks first", picture(terminal)
+    yield "A line that would delete a project asks first", picture(terminal)
     terminal.send(ENTER)
     ready(terminal, "the answer")
     do(terminal, "echo $LAST_RETURN_CODE", "130")
