@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import termios
@@ -67,20 +68,25 @@ def terminal(environ: Mapping[str, str], *argv: str, typed: Sequence[str] = ()) 
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no thread runs here
     ) as started:
         os.close(slave)
-        shown = b""
-        while part := _read(master):
+        shown, answer = b"", b""
+        while (part := _read(master)) is not None:
             shown += part
             if shown.endswith((b"? ", b"] ")):
-                os.write(master, answers.pop(0).encode())
+                if part:
+                    answer = answers.pop(0).encode()
+                os.write(master, answer)  # again after a silence: it came before the program listened
     os.close(master)
     return Ran(started.returncode, shown.decode(), "")
 
 
-def _read(master: int) -> bytes:
-    try:
-        return os.read(master, 65536)
-    except OSError:  # Linux says EIO when the other end is closed
+def _read(master: int) -> bytes | None:
+    """What is shown next: nothing after two seconds of silence, None when the other end is closed."""
+    if not select.select([master], [], [], 2)[0]:
         return b""
+    try:
+        return os.read(master, 65536) or None
+    except OSError:  # as Linux says it
+        return None
 
 
 def record(history: Path, commands: Iterable[Command]) -> list[int]:

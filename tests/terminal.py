@@ -18,6 +18,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -116,6 +117,7 @@ class Terminal:
         self, command: Sequence[str], environ: Mapping[str, str], folder: Path, columns: int = 100, rows: int = 40
     ) -> None:
         self.raw = b""
+        self._ended = False
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
@@ -200,15 +202,15 @@ class Terminal:
 
     def join(self) -> int:
         """Read until the program ends; return its exit code, negative for a signal."""
-        while self._read(PATIENCE_S):
-            pass
+        self.wait(lambda: self._ended, "the end of the program")
         _, status = os.waitpid(self.pid, 0)
         self.pid = 0
         return os.waitstatus_to_exitcode(status)
 
     def leave(self) -> None:
         """End the shell as a user does, which writes what still waits."""
-        self.send(CTRL_D)
+        with suppress(OSError):  # it ended before it was asked again
+            self.press_until(CTRL_D, lambda: self._ended)
         self.join()
 
     def kill(self) -> None:
@@ -219,14 +221,14 @@ class Terminal:
             self.pid = 0
         os.close(self._fd)
 
-    def _read(self, timeout_s: float) -> bool:
-        """Draw what has been written; return False when the program is gone."""
-        if not select.select([self._fd], [], [], timeout_s)[0]:
-            return True
+    def _read(self, timeout_s: float) -> None:
+        """Draw what is written within `timeout_s` seconds."""
+        if self._ended or not select.select([self._fd], [], [], timeout_s)[0]:
+            return
         try:
             data = os.read(self._fd, 65536)
         except OSError:  # the other end is closed
-            return False
+            data = b""
+        self._ended = not data
         self.raw += data
         self._stream.feed(data)
-        return bool(data)

@@ -123,7 +123,13 @@ def test_the_table_is_the_help(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [(":fee", ":feedback"), (":feedback unh", ":feedback unhelpful"), (":train sta", ":train status")],
+    [
+        (":fee", ":feedback"),
+        (":feedback unh", ":feedback unhelpful"),
+        (":train sta", ":train status"),
+        ("assistant doc", "assistant doctor"),
+        ("assistant service rest", "assistant service restart"),
+    ],
 )
 def test_tab(tmp_path: Path, typed: str, completed: str) -> None:
     home = Home(tmp_path)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from terminal import Home
+
+from assistant_core.settings import paths
+from assistant_core.store import Store
 
 LIST_OURS = (
     "import sys; print(sorted(m for m in sys.modules if m.split('.')[0] in ('assistant_core', 'xontrib', 'msgspec')))"
@@ -64,15 +68,35 @@ def test_every_setting_is_a_variable_that_checks_itself(tmp_path: Path) -> None:
         assert "XONTRIB_ASSISTANT_RECORD_IGNORE=a:b" in terminal.screen()
 
 
-def test_a_broken_settings_file_is_told_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_broken_settings_file_is_told_and_nothing_is_remembered_until_it_is_mended(tmp_path: Path) -> None:
     home = Home(tmp_path)
     file = tmp_path / "config" / "xontrib-assistant" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text("[gaurd]\nenabled = true\n")
     with home.open() as terminal:
-        terminal.run("echo usable")
         assert "nearest is 'guard.enabled'" in terminal.screen()
+        terminal.run("echo unknown")
+        assert terminal.screen().count("gaurd") == 1
         file.write_text("[guard]\nenabled = false\n")
-        terminal.run("echo again")
+        terminal.run("echo mended")
+        terminal.run("rm -rf ~")
+        file.write_text("[guard\n")
+        terminal.run("echo broken again")
+        assert "until then all stays as it was" in terminal.screen()
+        terminal.run("rm -rf ~")
+        terminal.leave()
+    assert home.canary.read_text().count("rm") == 2
+    with closing(Store(paths(home.environ).history)) as store:
+        lines = [stored.command.line for stored in store.commands()]
+    assert lines == ["rm -rf ~", "echo broken again", "rm -rf ~"]  # "echo mended" was typed in the unknown
+
+
+def test_variables_count_where_the_file_is_broken(tmp_path: Path) -> None:
+    home = Home(tmp_path, XONTRIB_ASSISTANT_GUARD_ENABLED="0", XONTRIB_ASSISTANT_SUGGEST_THRESHOLD="high")
+    file = tmp_path / "config" / "xontrib-assistant" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[")
+    with home.open() as terminal:
+        assert "expected a number" in terminal.screen()
         terminal.run("rm -rf ~")
     assert home.canary.exists()

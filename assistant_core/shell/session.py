@@ -29,6 +29,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+# A file that cannot be read may say what must not be remembered.
+UNKNOWN = settings.Settings(record=settings.Record(private=True))
+
+
 class Shown(NamedTuple):
     """The suggestion last shown for the line being typed, and what was taken of it."""
 
@@ -67,7 +71,8 @@ class Session:
         self.ghost: Ghost | None = None  # where there is prompt_toolkit
         self.last_shown: Shown | None = None
         self.subject: Subject | None = None
-        self._variables = tuple(setting.variable for setting in settings.table())
+        self._of_file = UNKNOWN
+        self._table = tuple(settings.table())
         self._stamp: object = None
         self._messages: list[str] = []
         self.undo.callback(self.worker.stop)
@@ -76,15 +81,29 @@ class Session:
 
     def refresh(self) -> None:
         """Load the settings anew if the file or a variable has changed; what cannot be used is told once."""
-        values = {name: self.xsh.env.get(name) for name in self._variables}
+        values = {setting.variable: self.xsh.env.get(setting.variable) for setting in self._table}
         stamp = (_changed_ns(self.paths.settings), values)
         if stamp == self._stamp:
             return
         self._stamp = stamp
         try:
-            self.settings = settings.load(values, self.paths.settings)
+            self._of_file = settings.load({}, self.paths.settings)
         except SettingsError as error:
-            self.tell(f"{error}; the settings stay as they were")
+            unknown = self._of_file == UNKNOWN
+            self.tell(f"{error}; {'until then nothing is remembered' if unknown else 'until then all stays as it was'}")
+        self.settings = self._with_variables(self._of_file, values)
+
+    def _with_variables(self, current: settings.Settings, values: dict[str, Any]) -> settings.Settings:
+        for setting in self._table:
+            if (value := values[setting.variable]) is None:
+                continue
+            try:
+                found = {setting.key: settings.convert(setting, value, f"${setting.variable}")}
+            except SettingsError as error:
+                self.tell(f"{error}; it is left out")
+            else:
+                current = current._replace(**{setting.section: getattr(current, setting.section)._replace(**found)})
+        return current
 
     def on(self, event: str, handler: Callable[..., object]) -> None:
         """Register `handler` for xonsh's `event` until unload; it is guarded and must take `**_`."""

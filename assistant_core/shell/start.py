@@ -30,8 +30,8 @@ def install(session: Session) -> None:
         menu.install(session)
         _after_first_paint(session, shell.prompter.app)
     else:
-        session.on("on_post_prompt", lambda **_: program.install_completer(session))
-        _wake(session, UNSEEN_S)
+        _prepare(session, UNSEEN_S)
+        session.on("on_post_prompt", lambda **_: _connect(session))
 
 
 def _follow_commands(session: Session) -> None:
@@ -61,16 +61,16 @@ def _follow_commands(session: Session) -> None:
 def _after_first_paint(session: Session, app: Any) -> None:  # noqa: ANN401 - prompt_toolkit's Application
     def painted(_: object) -> None:
         app.after_render -= first
-        _wake(session, SETTLE_S)
-        program.install_completer(session)
+        _prepare(session, SETTLE_S)
+        _connect(session)
 
     first = session.guarded(painted)
     app.after_render += first
     session.undo.callback(app.after_render.remove_handler, first)
 
 
-def _wake(session: Session, delay_s: float) -> None:
-    """Load in the background what commands need, then connect."""
+def _prepare(session: Session, delay_s: float) -> None:
+    """Load in the background what commands need."""
 
     def prepare() -> None:
         time.sleep(delay_s)
@@ -81,4 +81,8 @@ def _wake(session: Session, delay_s: float) -> None:
             session.journal.prepare()
 
     session.submit(prepare)
+
+
+def _connect(session: Session) -> None:
     session.link.start()
+    program.install_completer(session)
