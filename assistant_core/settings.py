@@ -6,7 +6,6 @@ library only, and no file is opened on import: the shell loads this module befor
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -158,6 +157,10 @@ def convert(setting: Setting, value: object, where: str) -> Any:  # noqa: ANN401
 
 
 def _from_file(file: Path) -> dict[str, Any]:
+    if not file.exists():  # a missing file costs the first prompt nothing
+        return {}
+    import tomllib  # noqa: PLC0415 - 2 ms, and many have no file
+
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -156,7 +156,9 @@ def main() -> None:
                 stdout=subprocess.DEVNULL,
             )
     (HERE / "screens.txt").write_text(console.export_text(clear=False), encoding="utf-8")
-    console.save_svg(str(HERE / "demo.svg"), title="xontrib-assistant")
+    svg = console.export_svg(title="xontrib-assistant")
+    # without this some renderers drop the blanks at the ends of a run
+    (HERE / "demo.svg").write_text(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
     print(f"{HERE / 'screens.txt'}\n{HERE / 'demo.svg'}")
 
 
