@@ -50,6 +50,7 @@ class Evaluator(State):
         self._programs = programs
         self._within = 0  # wrappers of the command at hand
         self._nested = 0  # parts around the one at hand
+        self._parse_until = syntax.deadline()
         self._walk: Mapping[type, Callable[..., Flow]] = {
             Command: self._command, Pipeline: self._pipeline, Sequence: self._sequence, Group: self._group,
             Background: self._background, Loop: self._loop, Function: self._function, Unread: self.unread,
@@ -76,13 +77,13 @@ class Evaluator(State):
 
     def script(self, text: str, given: Flow = NONE, *, keep: bool = False, local: bool = True) -> Flow:
         """Walk shell code; `keep`: the shell itself runs it, so it is still what the user typed."""
-        if self.depth >= unwrap.DEEPEST:
+        if self.depth >= unwrap.DEEPEST or not self._affords():
             return self.unread()
         before = self.depth, self.top, self.local, self.place
         self.depth += 1
         self.top, self.local = self.top and keep, self.local and (keep or not local) and local
         try:
-            return self.node(syntax.parse(text), given)
+            return self.node(syntax.parse(text, self._parse_until), given)
         finally:
             self.depth, self.top, self.local, self.place = before
 
@@ -99,8 +100,13 @@ class Evaluator(State):
     def unread(self, *_: object) -> Flow:
         """Report that a part could not be read."""
         self.report.sure = False
-        self.judge(["<unread>"])
+        self._judged(["<unread>"], NONE)
         return unwrap.OPAQUE
+
+    def _affords(self) -> bool:
+        """Return whether there is work left for one more command."""
+        self.report.work_left -= 1
+        return self.report.work_left >= 0
 
     def _sequence(self, node: Sequence, given: Flow) -> Flow:
         flow, text = NONE, ""
@@ -154,9 +160,6 @@ class Evaluator(State):
         return NONE
 
     def _command(self, node: Command, given: Flow) -> Flow:
-        self.report.commands_left -= 1
-        if self.report.commands_left < 0:
-            return self.unread() if not self.report.commands_left + 1 else NONE
         if self.top and node.words and (parts := self._xonsh(node)):
             return self._sequence(Sequence(parts), given)
         if node.redirects:
@@ -286,6 +289,11 @@ class Evaluator(State):
 
     def judge(self, argv: list[str], given: Flow = NONE) -> Flow:
         """Put one command to the rules of its program, and walk what it runs."""
+        if not self._affords():
+            return self.unread() if self.report.sure else NONE
+        return self._judged(argv, given)
+
+    def _judged(self, argv: list[str], given: Flow) -> Flow:
         known = self._programs(argv[0])
         if not known:
             return self._stranger(argv, given)
@@ -317,8 +325,7 @@ class Evaluator(State):
         return flows.printed(argv, given)
 
     def _asked(self, call: calls.Call, given: Flow) -> rules.Asked:
-        origins = {mark: flow.origin or "?" for mark, flow in self.sources.items()} if self.sources else {}
-        return rules.Asked(call, self.place, origins, given.kinds, given.origin, self.elevated)
+        return rules.Asked(call, self.place, self.sources, given.kinds, given.origin, self.elevated)
 
     def _found(self, fit: rules.Fit, program: rules.Program, call: calls.Call) -> None:
         rule = fit.rule

@@ -102,6 +102,7 @@ def is_secret(text: str) -> bool:
     return _known().secret.search(text) is not None
 
 
+@functools.lru_cache(maxsize=256)
 def classify(word: str, place: Place) -> str:
     """Return the class of the place that `word` names."""
     if not word.isascii() and EMPTY in word:

@@ -9,7 +9,9 @@ import base64
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from assistant_core.guard.paths import EMPTY, UNKNOWN
 from assistant_core.guard.walker import Walker
@@ -62,14 +64,22 @@ def walk(code: str, walker: Walker) -> None:
     """Walk the commands in Python code; code that is not Python is left to the patterns."""
     from assistant_core.guard import inline  # noqa: PLC0415 - both are walked by the other
 
-    try:
-        tree = ast.parse(textwrap.dedent(code[:LONGEST]))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(textwrap.dedent(code[:LONGEST]))
+    if tree is None:
         inline.walk("python", code, walker)
         return
     if "socket" in code or "fork" in code:
         inline.walk("python", code, walker)
     Reader(walker).walk(tree)
+
+
+def parsed(code: str, mode: Literal["exec", "eval"] = "exec") -> ast.AST | None:
+    """Return the tree of Python code; None where it is not Python. What Python has to say about it is not printed."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            return ast.parse(code, mode=mode)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 class Reader:

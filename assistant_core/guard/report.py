@@ -10,7 +10,7 @@ from assistant_core.records import Crud, Decision, Verdict
 DECISIONS: tuple[Decision, ...] = ("allow", "warn", "block")
 _CRUDS: tuple[Crud, ...] = ("READ", "CREATE", "EXEC", "UPDATE", "DELETE")
 _STRENGTH = {crud: index for index, crud in enumerate(_CRUDS)}
-MOST_COMMANDS = 2_000
+MOST_WORK = 1_200  # commands, redirections and texts of code in one line
 
 ALLOWED: dict[Crud, Verdict] = {crud: Verdict(decision="allow", crud=crud) for crud in _CRUDS}
 
@@ -31,7 +31,7 @@ class Report:
     def __init__(self) -> None:
         self._findings: dict[tuple[str, str], Finding] = {}
         self._strength = 0
-        self.commands_left = MOST_COMMANDS
+        self.work_left = MOST_WORK
         self.sure = True  # every part of the line could be read
 
     def effect(self, crud: Crud) -> None:

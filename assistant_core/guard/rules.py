@@ -13,6 +13,7 @@ from typing import NamedTuple, get_args
 
 from assistant_core.guard import paths
 from assistant_core.guard.calls import Call, Table, tables
+from assistant_core.guard.flows import Flow
 from assistant_core.guard.rulefile import Payload, Rule, RuleFile, load, load_many
 from assistant_core.records import Crud
 
@@ -30,7 +31,7 @@ class Asked(NamedTuple):
 
     call: Call
     place: paths.Place
-    sources: Mapping[str, str]  # unknown text → the command that it is the output of
+    sources: Mapping[str, Flow]  # mark of unknown text → the output that it stands for
     stdin: frozenset[str]
     feeds: str  # the commands that stdin comes from
     elevated: bool
@@ -286,7 +287,14 @@ def _source(text: str) -> Check:
 
     def check(asked: Asked, _: list[str]) -> tuple[str, ...] | None:
         words = (word for word in asked.call.words if not word.isascii())
-        return tuple(word for word in words if any(search(asked.sources.get(char, "")) for char in word)) or None
+        return (
+            tuple(
+                word
+                for word in words
+                if any(char in asked.sources and search(asked.sources[char].origin or "?") for char in word)
+            )
+            or None
+        )
 
     return check
 

@@ -5,6 +5,7 @@ In: text. Out: `tree.Node`. Never raises; what is nested deeper than the bound i
 
 import functools
 import re
+import time
 from collections.abc import Callable, Mapping
 
 import tree_sitter
@@ -26,10 +27,13 @@ from assistant_core.guard.tree import (
 )  # fmt: skip
 
 DEEPEST = 60  # nested nodes of the grammar that lead to a command
-LONGEST = 131_072  # characters
+LONGEST = 80_000  # characters
+LONGEST_PARSED = 4_096  # characters, for the grammar: it takes quadratic time over runs of one operator
+LONGEST_UNTIMED = 256  # characters
+MOST_PARSING = 0.015  # seconds of the processor for one line; a valid one of LONGEST_PARSED takes 0.002, others up to 1
 
-# The grammar's scanner looks characters up in tables of the C library that end at 255: a character far beyond
-# ends the process (`{` before U+9D633). To a shell all are letters. One byte each: offsets are those of characters.
+# The grammar's scanner looks characters up in tables of the C library that end at 255: a character far beyond ends the
+# process (`{` before U+9D633). To a shell all of them are letters; one byte each, so that offsets are of characters.
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _PLAIN = re.compile(r"[ \t]*[\w./,@%+:-][\w./,:@%+= \t-]*")
 _XONSH = re.compile(r"(?:^|[\s=(])(?:!\(|[$!]\[(?!\[))")  # commands within xonsh code
@@ -57,20 +61,42 @@ _KEYWORDS = frozenset(
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 
 
-def parse(text: str) -> Node:
-    """Return the parts of `text`."""
+def deadline() -> float:
+    """Return until when the grammar may be asked about a line whose reading begins now, on the thread's own clock."""
+    return time.thread_time() + MOST_PARSING
+
+
+def parse(text: str, until: float | None = None) -> Node:
+    """Return the parts of `text`; after `until`, or else `deadline`, as `tokens` reads it."""
     if len(text) > LONGEST:
         return Unread()
     if _PLAIN.fullmatch(text):
         words = text.split()
         if "=" not in words[0] and words[0] not in _KEYWORDS:
             return Command(tuple(words))
-    if _XONSH.search(text):
+    text = text.replace("\0", "")  # as shells do
+    if len(text) > LONGEST_PARSED or _XONSH.search(text):
         return tokens.parse(text)
-    root = _parser().parse((text if text.isascii() else _FOREIGN.sub("z", text)).encode()).root_node
-    if root.has_error:
+    root = _root((text if text.isascii() else _FOREIGN.sub("z", text)).encode(), until)
+    if not root or root.has_error:
         return tokens.parse(text)
     return _Reader(text).sequence(root, 0)
+
+
+def _root(source: bytes, until: float | None) -> tree_sitter.Node | None:
+    """Return the root of the parse; None where that would take too long."""
+    parser = _parser()
+    if len(source) <= LONGEST_UNTIMED:
+        return parser.parse(source).root_node
+    end = until or deadline()
+    if time.thread_time() > end:
+        return None
+    try:
+        tree = parser.parse(lambda at, _: source[at:], progress_callback=lambda _, __: time.thread_time() > end)
+    except ValueError:  # stopped
+        parser.reset()
+        return None
+    return tree.root_node
 
 
 @functools.cache

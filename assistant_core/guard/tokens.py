@@ -16,6 +16,7 @@ from assistant_core.guard.tree import (
     Pipeline,
     Redirect,
     Sequence,
+    Unread,
 )  # fmt: skip
 
 _TOKEN = re.compile(
@@ -34,6 +35,7 @@ _DOUBLED = re.compile(r"""[^"\\$`]+|\\.|(?P<nested>\$\(|\$\{|`)|\$""", re.DOTALL
 DEEPEST = 40  # quotes within substitutions within quotes
 
 MOST_OPEN = 200  # brackets of one kind
+MOST_TOKENS = 4_000  # of one text
 
 _BACKQUOTED = re.compile(r"(?:[^`\\]+|\\.)*", re.DOTALL)
 _CLOSER = {"(": ")", "{": "}", "[": "]", "`": "`"}
@@ -167,13 +169,14 @@ class _Tokens:
 def parse(text: str) -> Node:
     """Return the parts of `text`, as well as they can be told."""
     tokens = _Tokens()
-    position = 0
-    while position < len(text):
+    position, left = 0, MOST_TOKENS
+    while position < len(text) and left:
         position = _step(tokens, text, position)
+        left -= 1
     while len(tokens.blocks) > 1:
         tokens.close()
     tokens.end()
-    items = tuple(tokens.blocks[0])
+    items = (*tokens.blocks[0], *(() if left else (Unread(),)))
     return items[0] if len(items) == 1 else Sequence(items) if items else NOTHING
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from assistant_core.guard.paths import EMPTY, QUOTED, UNKNOWN
 from assistant_core.guard.tokens import closing, double_end
 
+DEEPEST = 20  # expansions within expansions
 MOST_FIELDS = 64  # of one word's braces
 SPLIT = "\ue003"  # stands where an unquoted expansion is split into fields
 SPECIAL = re.compile(r"""['"\\$`{]|^~|[<>@!]\(|!\[|=~""")
@@ -22,6 +23,7 @@ _PART = re.compile(
     re.DOTALL,
 )
 _BRACE = re.compile(r"(#|!)?(\w+|[@*#?$!-])(\[[^\]]*\])?(:?[-+=?]|##?|%%?|//?|:|\^\^?|,,?|@)?(.*)", re.DOTALL)
+_BRACES = re.compile("[{},]")
 _MARKED = str.maketrans(QUOTED)
 _ANSI = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|c.|.)", re.DOTALL)
 _UNPRINTED = re.compile("[\ud800-\uf8ff]")  # no text, or our marks
@@ -51,6 +53,9 @@ class Scope(Protocol):
 
     def python(self, code: str) -> str:
         """Return the value of a Python expression, with marks."""
+
+    def unread(self) -> object:
+        """Report that a part could not be read."""
 
     def home_of(self, user: str) -> str:
         """Return a home directory; of the user's own for ""."""
@@ -110,6 +115,7 @@ class _Expansion:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._deep = 0
 
     def whole(self, word: str, *, quoted: bool = False) -> str:
         parts = []
@@ -177,6 +183,16 @@ class _Expansion:
         return "".join(parts)
 
     def _nested(self, kind: str, inner: str) -> str:
+        if self._deep >= DEEPEST:
+            self._scope.unread()
+            return UNKNOWN
+        self._deep += 1
+        try:
+            return self._value(kind, inner)
+        finally:
+            self._deep -= 1
+
+    def _value(self, kind: str, inner: str) -> str:
         if kind == "brace":
             return self._parameter(inner)
         if kind == "python":
@@ -253,30 +269,39 @@ def braces(text: str) -> list[str]:
 def _group(word: str) -> tuple[int, int, list[str]] | None:
     """Return the first brace group that has a comma or a range: where it stands, and its alternatives."""
     start = word.find("{")
-    while start >= 0:
-        depth, begin, options = 0, start + 1, []
-        for index in range(start, min(len(word), start + 4096)):
-            char = word[index]
-            if char == "{":
-                depth += 1
-            elif char == "}":
-                depth -= 1
-                if not depth:
-                    options.append(word[begin:index])
-                    return _listed(word, start, index + 1, options)
-            elif char == "," and depth == 1:
-                options.append(word[begin:index])
-                begin = index + 1
-        start = word.find("{", start + 1) if depth < len("{{{{{{{{") else -1
+    for _ in range(MOST_FIELDS):
+        if start < 0:
+            break
+        end, options = _closed(word, start)
+        if end and (listed := _listed(options)):
+            return start, end, listed
+        start = word.find("{", end or start + 1)
     return None
 
 
-def _listed(word: str, start: int, end: int, options: list[str]) -> tuple[int, int, list[str]] | None:
+def _closed(word: str, start: int) -> tuple[int, list[str]]:
+    """Return where the group that begins at `start` ends, 0 where it does not, and its parts between commas."""
+    depth, begin, options = 0, start + 1, list[str]()
+    for found in _BRACES.finditer(word, start, start + 4096):
+        char, index = found[0], found.start()
+        if char == "{":
+            depth += 1
+        elif char == "," and depth == 1:
+            options.append(word[begin:index])
+            begin = index + 1
+        elif char == "}":
+            depth -= 1
+            if not depth:
+                return index + 1, [*options, word[begin:index]]
+    return 0, []
+
+
+def _listed(options: list[str]) -> list[str]:
+    """Return what a group stands for; nothing where it is no list, such as `{}`."""
     if len(options) > 1:
-        return start, end, options
+        return options
     found = re.fullmatch(r"(-?\d{1,6})\.\.(-?\d{1,6})", options[0])
-    if found:
-        low, high = sorted((int(found[1]), int(found[2])))
-        return start, end, [str(number) for number in range(low, min(high, low + MOST_FIELDS + 1) + 1)]
-    rest = _group(word[end:])
-    return (rest[0] + end, rest[1] + end, rest[2]) if rest else None
+    if not found:
+        return []
+    low, high = sorted((int(found[1]), int(found[2])))
+    return [str(number) for number in range(low, min(high, low + MOST_FIELDS + 1) + 1)]

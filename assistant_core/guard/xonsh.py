@@ -8,7 +8,7 @@ import ast
 import re
 
 from assistant_core.guard.paths import UNKNOWN
-from assistant_core.guard.pycode import ENVIRONMENT, LONGEST, SCRIPT, Reader
+from assistant_core.guard.pycode import ENVIRONMENT, LONGEST, SCRIPT, Reader, parsed
 from assistant_core.guard.tokens import closing
 from assistant_core.guard.walker import Walker
 
@@ -16,12 +16,14 @@ _XONSH = re.compile(
     r"""(?P<open>@\$\(|[$!]\(|[$!]\[)|\bg`(?P<glob>[^`]*)`|`(?P<regex>[^`]*)`|\$\{\.\.\.\}|\$(?P<name>\w+)|\bp[fr]?(?=["'])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
 )
 _PYTHON = re.compile(
-    r"""[$!@]\(|[$!]\[|\bg`|^\s*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)\b[^;|&]*[:(\s]"""
-    r"""|^\s*[\w.\[\]'"]+\s*=\s|\w\(['"]|\w\(\w*\)|^\s*\$\w+\s*=\s|\w\([$@!]""",
+    r"""[$!@]\(|[$!]\[|\bg`|^[ \t]*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)"""
+    r"""\b[^;|&]*[:(\s]"""
+    r"""|^[ \t]*[\w.\[\]'"]+[ \t]*=\s|\w\([bfr]{0,2}['"]|\w\(\w*\)|^[ \t]*\$\w+[ \t]*=\s|\w\([$@!]""",
     re.MULTILINE,
 )
+MOST_LINES = 300  # of a block
 _STATEMENTS = (ast.Call, ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assert, ast.Delete)
-_HEADER = re.compile(r"\s*(?:for|if|while|with|def|class|try|elif|else|except|finally|async)\b.*:\s*(?:#.*)?$")
+_HEADER = re.compile(r"[ \t]*(?:for|if|while|with|def|class|try|elif|else|except|finally|async)\b.*:\s*(?:#.*)?$")
 
 
 def prepared(code: str) -> str:
@@ -49,14 +51,14 @@ def walk(line: str, walker: Walker) -> bool:
     """Walk a line as xonsh's Python, if it is that; return whether it is."""
     if len(line) > LONGEST or not _PYTHON.search(line):
         return False
-    tree = _parsed(prepared(line))
+    tree = parsed(prepared(line))
     if tree is not None and _is_python(tree):
         Reader(walker).walk(tree)
         return True
     return _is_block(line) and _block(line, walker)
 
 
-def _is_python(tree: ast.Module) -> bool:
+def _is_python(tree: ast.AST) -> bool:
     """Return whether the text means Python to xonsh: `ls -l`, too, is an expression."""
     nodes = list(ast.walk(tree))
     command = any(
@@ -73,13 +75,14 @@ def _is_block(text: str) -> bool:
 
 def _block(text: str, walker: Walker) -> bool:
     """Walk a block line by line: what is not Python is a command."""
-    for line in text.split("\n"):
-        if not line.strip():
-            continue
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) > MOST_LINES:
+        walker.unread()
+    for line in lines[:MOST_LINES]:
         header = _HEADER.match(line)
         stripped = prepared(line).strip()
         tree = (
-            _parsed(f"if 1: pass\n{stripped} pass" if re.match("el|ex|fin", stripped) else f"{stripped} pass")
+            parsed(f"if 1: pass\n{stripped} pass" if re.match("el|ex|fin", stripped) else f"{stripped} pass")
             if header
             else None
         )
@@ -90,18 +93,8 @@ def _block(text: str, walker: Walker) -> bool:
     return True
 
 
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def value(code: str, walker: Walker) -> str:
     """Return the value of an expression as the words it gives in a command."""
-    try:
-        tree = ast.parse(prepared(code).strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return UNKNOWN
-    found = Reader(walker).value(tree.body)
+    tree = parsed(prepared(code).strip(), "eval")
+    found = Reader(walker).value(tree.body) if isinstance(tree, ast.Expression) else UNKNOWN
     return "\ue003".join(found) if isinstance(found, list) else found
