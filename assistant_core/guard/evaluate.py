@@ -155,7 +155,8 @@ class Evaluator(State):
         self.functions[node.name] = node.body
         before = self.variables
         self.variables = {**before, **dict.fromkeys("123456789@*", UNKNOWN)}
-        self.node(node.body, given)
+        with self.report.later():
+            self.node(node.body, given)
         self.variables = before
         return NONE
 
@@ -262,8 +263,7 @@ class Evaluator(State):
 
     def _called(self, name: str, argv: list[str], given: Flow) -> Flow:
         before = self.variables
-        given_words = {str(index): word for index, word in enumerate(argv[1:], 1)}
-        self.variables = {**before, **given_words, "@": words.SPLIT.join(argv[1:]) or EMPTY}
+        self._arguments(argv[1:])
         body = self.functions.pop(name)  # a call of itself is not followed
         flow = self.node(body, given)
         self.functions[name] = body
@@ -279,7 +279,17 @@ class Evaluator(State):
 
     def _alias(self, argv: list[str], _: Flow) -> None:
         for word in argv[1:]:
-            self.script(paths.plain(word.partition("=")[2]))
+            with self.report.later():
+                self.script(paths.plain(word.partition("=")[2]))
+
+    def _set(self, argv: list[str], _: Flow) -> None:
+        given = argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
+        if "--" in argv or (given and given[0][0:1] not in ("-", "+")):
+            self._arguments(given)
+
+    def _arguments(self, given: list[str]) -> None:
+        numbered = {str(index): word for index, word in enumerate(given, 1)}
+        self.variables = {**self.variables, **numbered, **dict.fromkeys("@*", words.SPLIT.join(given) or EMPTY)}
 
     def _declare(self, argv: list[str], _: Flow) -> None:
         for word in argv[1:]:
@@ -346,6 +356,7 @@ _BUILTINS: Mapping[str, Callable[[Evaluator, list[str], Flow], None]] = {
     "read": Evaluator._read,  # noqa: SLF001 - its own table
     "cd": Evaluator._cd,  # noqa: SLF001 - its own table
     "pushd": Evaluator._cd,  # noqa: SLF001 - its own table
+    "set": Evaluator._set,  # noqa: SLF001 - its own table
     "alias": Evaluator._alias,  # noqa: SLF001 - its own table
     **dict.fromkeys(("export", "declare", "local", "readonly", "typeset"), Evaluator._declare),  # noqa: SLF001 - its own table
 }

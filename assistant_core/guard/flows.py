@@ -220,7 +220,10 @@ def _packed(words: list[str], given: Flow) -> Flow:
 def _ls(words: list[str], _: Flow) -> Flow:
     """Names of all in a directory: with options that sort or cut, they are still all until another command picks."""
     places = [word for word in words[1:] if word[:1] != "-"]
-    if any(_OPTION.match(word) and "d" in word for word in words[1:]) or len(places) > 1:
+    itself = any(_OPTION.match(word) and "d" in word for word in words[1:])
+    if places and (itself or all(re.search(r"[*?\[]", word.rsplit("/", 1)[-1]) for word in places)):
+        return NONE.of(text="\n".join(places) + "\n", origin=_origin(words, NONE))
+    if itself or len(places) > 1:
         return NONE.of(origin=_origin(words, NONE))
     return NONE.of(text="*\n", origin=_origin(words, NONE))
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from assistant_core.guard.paths import EMPTY, UNKNOWN
 from assistant_core.guard.walker import Walker
+from assistant_core.guard.words import SPLIT
 
 LONGEST = 50_000  # characters
 DEEPEST = 40  # expressions within expressions
@@ -29,6 +30,10 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "os.unlink": ("<code-delete>", "{0}"),
     "os.rmdir": ("rmdir", "{0}"),
     "os.removedirs": ("rmdir", "{0}"),
+    "os.mkdir": ("mkdir", "{0}"),
+    "os.makedirs": ("mkdir", "{0}"),
+    "Path.mkdir": ("mkdir", "{self}"),
+    "Path.touch": ("touch", "{self}"),
     "os.truncate": (">", "{0}"),
     "os.rename": ("mv", "{0}", "{1}"),
     "os.replace": ("mv", "{0}", "{1}"),
@@ -55,7 +60,7 @@ _SHELL = frozenset(
     )
 )
 _PROCESS = frozenset(f"subprocess.{name}" for name in ("run", "call", "Popen", "check_call", "check_output"))
-_EXEC = re.compile(r"os\.(exec|spawn)[lvpe]+|pty\.spawn")
+_EXEC = re.compile(r"os\.(exec|spawn)[lvpe]+|pty\.spawn|(?:[\w.]+\.)?subproc_\w+")
 _SEEN_THROUGH = frozenset(sys.stdlib_module_names)  # what they do to files is in the tables above
 _LISTS = re.compile(r"(?:os\.(walk|listdir|scandir)|glob\.i?glob|Path\.(iterdir|rglob|glob|walk))")
 
@@ -118,7 +123,7 @@ class Reader:
     def _assign(self, targets: list[ast.expr], node: ast.expr) -> None:
         found = self.value(node)
         for target in targets:
-            text = found if isinstance(found, str) else "\ue003".join(found)
+            text = found if isinstance(found, str) else SPLIT.join(found)
             if isinstance(target, ast.Name):
                 self._walker.assign(target.id, text)
             elif isinstance(target, ast.Tuple):
@@ -126,7 +131,8 @@ class Reader:
                     if isinstance(each, ast.Name):
                         self._walker.assign(each.id, text if not index else "*")
             elif isinstance(target, ast.Subscript) and self.name(target.value) == "aliases":
-                self._walker.script(text.replace("\ue003", " "))
+                with self._walker.report.later():
+                    self._walker.script(text.replace(SPLIT, " "))
             elif isinstance(target, ast.Attribute) and self.name(target.value) == ENVIRONMENT:
                 self._walker.assign(target.attr, text)
 
@@ -174,7 +180,7 @@ class Reader:
                 "{1}": self._text(node, 1),
                 "{self}": owner if isinstance(owner, str) else UNKNOWN,
             }
-            self._walker.run([fill.get(word, word) for word in form])
+            self._walker.run([part for word in form for part in fill.get(word, word).split(SPLIT)])
         elif name.partition(".")[0] in self._names.values() and name.partition(".")[0] not in _SEEN_THROUGH:
             self._walker.report.effect("EXEC")
 
@@ -215,7 +221,7 @@ class Reader:
 
     def _text(self, node: ast.Call, index: int) -> str:
         found = self.value(node.args[index]) if index < len(node.args) else UNKNOWN
-        return found if isinstance(found, str) else "\ue003".join(found)
+        return found if isinstance(found, str) else SPLIT.join(found)
 
     def value(self, node: ast.AST) -> Value:
         """Return the text of an expression, a list of texts, or unknown."""

@@ -3,6 +3,8 @@
 In: the rules that fitted, and the effect of each command. Out: `records.Verdict`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from assistant_core.records import Crud, Decision, Verdict
@@ -37,6 +39,14 @@ class Report:
     def effect(self, crud: Crud) -> None:
         """Take up what one command does."""
         self._strength = max(self._strength, _STRENGTH[crud])
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Take up what is found meanwhile, but its effect only with a finding: the line defines it and does not run it."""
+        strength, findings = self._strength, len(self._findings)
+        yield
+        if len(self._findings) == findings:
+            self._strength = strength
 
     def add(self, finding: Finding) -> None:
         """Take up a rule that fitted."""

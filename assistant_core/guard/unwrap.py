@@ -36,7 +36,7 @@ def _walked(walker: Walker, payload: Payload, call: Call, operands: list[str], g
         inner = call.payload if origin == "args" else call.words
         return host(walker, call, inner, given) if inner or origin != "args" else None
     if language == "argv":
-        return walker.run(call.payload, given) if call.payload else None
+        return _command(walker, call.payload, given) if call.payload else None
     if origin == "stdin":
         return (
             fed(walker, language, given, local=payload.local) if _reads_stdin(payload, call, operands, given) else None
@@ -50,6 +50,11 @@ def _walked(walker: Walker, payload: Payload, call: Call, operands: list[str], g
     for text in texts:
         flow = walker.code(language, text, given, local=payload.local) or flow
     return flow or (OPAQUE if texts else None)
+
+
+def _command(walker: Walker, payload: list[str], given: Flow) -> Flow:
+    """Walk a command that is given as words; the first may hold several, as in `env -S 'rm -r' x`."""
+    return walker.script(" ".join(payload), given) if " " in payload[0] else walker.run(payload, given)
 
 
 def _reads_stdin(payload: Payload, call: Call, operands: list[str], given: Flow) -> bool:
@@ -105,4 +110,4 @@ def _texts(payload: Payload, call: Call, operands: list[str]) -> list[str]:
 
 
 def _has_code(call: Call) -> bool:
-    return bool({"-c", "-e", "-m"} & call.options.keys())
+    return any(name in call.options and name in call.table.valued for name in ("-c", "-e", "-m"))

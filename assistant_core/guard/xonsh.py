@@ -18,11 +18,15 @@ _XONSH = re.compile(
 _PYTHON = re.compile(
     r"""[$!@]\(|[$!]\[|\bg`|^[ \t]*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)"""
     r"""\b[^;|&]*[:(\s]"""
-    r"""|^[ \t]*[\w.\[\]'"]+[ \t]*=\s|\w\([bfr]{0,2}['"]|\w\(\w*\)|^[ \t]*\$\w+[ \t]*=\s|\w\([$@!]""",
+    r"""|^[ \t]*(?:\d|\[\w)|^[ \t]*[\w.\[\]'"]+[ \t]*=\s|\w\([bfr]{0,2}['"]|\w\(\w*\)|^[ \t]*\$\w+[ \t]*=\s|\w\([\[$@!]""",
     re.MULTILINE,
 )
 MOST_LINES = 300  # of a block
-_STATEMENTS = (ast.Call, ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assert, ast.Delete)
+_HELP = re.compile(r"\s*[\w.]+\?\??\s*")
+_STATEMENT = re.compile(r"""(?>[^;'"()\[\]{}]|'[^']*'|"(?:[^"\\]|\\.)*"|\([^()]*\)|\[[^\[\]]*\])*+;""")
+_BEFORE = re.compile(r"[ \t]*(?:\$?[\w.]+(?:\[[^\]]*\])?[ \t]+=[ \t]|import\b|from\b|[\w.]+\()")
+_STATEMENTS = (ast.Call, ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assert, ast.Delete, ast.ListComp)
+_SUMS = (ast.Compare, ast.BinOp)
 _HEADER = re.compile(r"[ \t]*(?:for|if|while|with|def|class|try|elif|else|except|finally|async)\b.*:\s*(?:#.*)?$")
 
 
@@ -55,7 +59,20 @@ def walk(line: str, walker: Walker) -> bool:
     if tree is not None and _is_python(tree):
         Reader(walker).walk(tree)
         return True
-    return _is_block(line) and _block(line, walker)
+    return _HELP.fullmatch(line) is not None or (_block if _is_block(line) else _mixed)(line, walker)
+
+
+def _mixed(line: str, walker: Walker) -> bool:
+    """Walk `x = 1; command`: Python, and after it what may be a command."""
+    found = _STATEMENT.match(line) if _BEFORE.match(line) else None
+    tree = parsed(prepared(found[0][:-1]).strip()) if found else None
+    if not found or tree is None or not _is_python(tree):
+        return False
+    Reader(walker).walk(tree)
+    rest = line[found.end() :].strip()
+    if not walk(rest, walker):
+        walker.script(rest, keep=True)
+    return True
 
 
 def _is_python(tree: ast.AST) -> bool:
@@ -64,6 +81,8 @@ def _is_python(tree: ast.AST) -> bool:
     command = any(
         isinstance(each, ast.Expr) and isinstance(each.value, ast.Name | ast.BinOp | ast.UnaryOp) for each in nodes
     )
+    if not any(isinstance(each, ast.Name) for each in nodes) and any(isinstance(each, _SUMS) for each in nodes):
+        return True
     return not command and any(isinstance(each, _STATEMENTS) for each in nodes)
 
 
