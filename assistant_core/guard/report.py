@@ -42,7 +42,7 @@ class Report:
 
     @contextmanager
     def later(self) -> Iterator[None]:
-        """Take up what is found meanwhile, but its effect only with a finding: the line defines it and does not run it."""
+        """Take up what is found meanwhile, but its effect only with a finding: the line only defines it."""
         strength, findings = self._strength, len(self._findings)
         yield
         if len(self._findings) == findings:

@@ -18,7 +18,8 @@ _XONSH = re.compile(
 _PYTHON = re.compile(
     r"""[$!@]\(|[$!]\[|\bg`|^[ \t]*(?:import|from|def|class|with|for|if|while|try|del|assert|print|exec|return|async)"""
     r"""\b[^;|&]*[:(\s]"""
-    r"""|^[ \t]*(?:\d|\[\w)|^[ \t]*[\w.\[\]'"]+[ \t]*=\s|\w\([bfr]{0,2}['"]|\w\(\w*\)|^[ \t]*\$\w+[ \t]*=\s|\w\([\[$@!]""",
+    r"""|^[ \t]*(?:\d|\[\w)|^[ \t]*[\w.\[\]'"]+[ \t]*=\s|\w\([bfr]{0,2}['"]|\w\(\w*\)"""
+    r"""|^[ \t]*\$\w+[ \t]*=\s|\w\([\[$@!]""",
     re.MULTILINE,
 )
 MOST_LINES = 300  # of a block
