@@ -4,7 +4,10 @@ AssistantError
 ├── SettingsError      a settings file or variable that cannot be used
 ├── StoreError         the history cannot be opened, read or written
 ├── ImportFileError    a history file that cannot be read as what it was said to be
-└── ServiceError       the service cannot be reached, or does not answer as agreed
+├── ServiceError       the service cannot be reached, or does not answer as agreed
+├── ModelError         a model file, card or vocabulary that cannot be used, or none is there
+├── TrainingError      what is to be learnt from, or a run, cannot be used
+└── SealError          an encrypted file that cannot be opened, or the key that it takes
 """
 
 from __future__ import annotations
@@ -28,3 +31,15 @@ class ImportFileError(AssistantError):
 
 class ServiceError(AssistantError):
     """The service cannot be reached, or does not answer as agreed."""
+
+
+class ModelError(AssistantError):
+    """A model file, card or vocabulary that cannot be used, or none is there."""
+
+
+class TrainingError(AssistantError):
+    """What is to be learnt from, or a training run, cannot be used."""
+
+
+class SealError(AssistantError):
+    """An encrypted file that cannot be opened, or the key that it takes."""

@@ -27,7 +27,12 @@ def normalise(line: str, home: str, user: str, host: str) -> str:
             return f"{{={found['escape']}{found['token']}}}"
         return "~" if found["home"] else "{user}" if found["user"] else "{host}"
 
-    return _names(home, user, host).sub(token, _CONTROLS.sub("", line))
+    return _names(home, user, host).sub(token, without_controls(line))
+
+
+def without_controls(text: str) -> str:
+    """Return `text` without terminal controls; tab and newline stay."""
+    return _CONTROLS.sub("", text)
 
 
 def denormalise(line: str, home: str, user: str, host: str) -> str:

@@ -81,6 +81,30 @@ class Service(NamedTuple):
     log_level: Annotated[str, "Least severity that is logged: DEBUG, INFO, WARNING or ERROR."] = "INFO"
 
 
+class Models(NamedTuple):
+    """What may answer besides memory."""
+
+    command: Annotated[bool, "Let the command model complete what memory does not know."] = True
+
+
+class Training(NamedTuple):
+    """What is learned from the user's own commands, and when."""
+
+    every_h: Annotated[int, "Hours from one scheduled run to the next."] = 24
+    min_commands: Annotated[int, "New commands without which a scheduled run is left out."] = 100
+    max_minutes: Annotated[int, "Minutes after which a run is ended, pauses included."] = 60
+    validation: Annotated[float, "Share (0..1) of the newest commands that is held out to measure by."] = 0.2
+    threads: Annotated[int, "Threads that a run may use; 0: one less than there are cores."] = 0
+    max_load: Annotated[float, "Busy share (0..1) of the cores by others at which a scheduled run waits."] = 0.3
+    max_pressure: Annotated[float, "Percent of the time in which work waits for a core at which it waits, too."] = 20.0
+    quiet_minutes: Annotated[int, "Minutes without a command of yours before a scheduled run starts or goes on."] = 10
+    on_battery: Annotated[bool, "Train on battery, too."] = False
+    adapter: Annotated[float, "How much the trained adapter of the chat model counts (0..1)."] = 1.0
+    trial: Annotated[str, 'Version of the command model that is tried beside the one in use; "" is none.'] = ""
+    trial_share: Annotated[float, "Share (0..1) of the requests that the version on trial answers."] = 0.5
+    encrypt: Annotated[bool, "Encrypt what is learned from, and the models made of it, on disk; needs [seal]."] = False
+
+
 class Settings(NamedTuple):
     """All sections."""
 
@@ -89,6 +113,8 @@ class Settings(NamedTuple):
     keys: Keys = Keys()
     guard: Guard = Guard()
     service: Service = Service()
+    models: Models = Models()
+    training: Training = Training()
 
 
 class Setting(NamedTuple):
@@ -268,6 +294,16 @@ class Paths(NamedTuple):
         return self.state / "guard.jsonl"
 
     @property
+    def training(self) -> Path:
+        """What is learned from, and the runs."""
+        return self.data / "training"
+
+    @property
+    def models(self) -> Path:
+        """The user's own models: kind, version, files."""
+        return self.data / "models"
+
+    @property
     def socket(self) -> Path:
         """The service's socket."""
         return self.runtime / "service.sock"
@@ -310,5 +346,5 @@ def replace_file(file: Path, text: str) -> None:
             os.fsync(out.fileno())
         Path(temporary).replace(file)
     except BaseException:
-        Path(temporary).unlink()
+        Path(temporary).unlink(missing_ok=True)  # Ctrl-C may come when it is in its place
         raise
