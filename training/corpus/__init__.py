@@ -1,0 +1,86 @@
+"""What is learnt from: the table of sources, and `read`, which asks them.
+
+source      what a reader is given and gives
+store       the user's history: sessions, mistakes, examples, feedback (mistakes: which lines were one)
+guard       lines that the user allowed the guard to let pass
+manuals     the manual pages of this machine
+documents   the user's notes: text, Markdown (markdown), HTML (hypertext)
+mediawiki   a dump of a wiki (wikitext)
+tldr        a checkout of tldr-pages
+instructions  JSON lines of instructions (jsonlines)
+ours        our corpora
+lines       a block of a document -> its command lines; blocks: the blocks of a document -> rows
+variants    more rows for rare programs (plausible: one value -> another)
+clean       what may be learnt, once each
+split       what is held out
+report      counts, sizes, licences
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from assistant_core.errors import AssistantError, TrainingError
+from assistant_core.knowledge.sources import hierarchies
+from training.corpus import documents, guard, instructions, manuals, mediawiki, ours, store, tldr
+from training.corpus.report import report
+from training.corpus.source import PERSONAL, Machine, Skips, Source
+from training.corpus.variants import variants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from assistant_core.settings import Paths
+    from training.records import Row
+
+__all__ = ["PERSONAL", "SOURCES", "Machine", "Skips", "Source", "personal", "read", "report", "variants"]
+
+
+def _ours(place: Path, _: Machine, __: Skips) -> Iterator[Row]:
+    return ours.read(place)
+
+
+SOURCES = (
+    Source(store.NAME, "the history database", store.read),
+    Source(guard.NAME, "the file of corrections of the guard", guard.read),
+    Source(manuals.NAME, "a hierarchy of manual pages", manuals.read),
+    Source(documents.NAME, "a folder or file of notes: text, Markdown, HTML", documents.read),
+    Source(mediawiki.NAME, "a MediaWiki XML dump, plain or .gz, .xz, .bz2", mediawiki.read),
+    Source(tldr.NAME, "a checkout of tldr-pages", tldr.read),
+    Source(instructions.NAME, "JSON lines of instruction, input, output or of nl, cmd", instructions.read),
+    Source("ours", "a folder of our corpora", _ours),
+)
+
+
+def read(places: Mapping[str, Sequence[Path]], machine: Machine, skips: Skips) -> Iterator[Row]:
+    """Yield the rows of the places of each source, in the order of SOURCES.
+
+    A place that cannot be read is named in `skips`, and so is a row; the others go on. Raises TrainingError for a
+    source that is not in the table.
+    """
+    known = [source.name for source in SOURCES]
+    for name in places:
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0)
+            raise TrainingError(f"there is no source {name!r} to learn from; the nearest is {near[0]!r}")
+    return (
+        row for source in SOURCES for place in places.get(source.name, ()) for row in _of(source, place, machine, skips)
+    )
+
+
+def personal(paths: Paths, environ: Mapping[str, str]) -> dict[str, list[Path]]:
+    """Return the places of what is the user's own and of what is installed here; notes are where the user says."""
+    return {
+        store.NAME: [paths.history],
+        guard.NAME: [paths.guard_corrections],
+        manuals.NAME: hierarchies(environ),
+    }
+
+
+def _of(source: Source, place: Path, machine: Machine, skips: Skips) -> Iterator[Row]:
+    try:
+        yield from source.read(place, machine, skips)
+    except (AssistantError, OSError) as error:
+        skips.add(source.name, f"cannot be read to its end: {error}", place)
