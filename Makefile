@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := .ci/constraints.txt
-SOURCES := assistant_core completers xontrib tests
+SOURCES := assistant_core completers training xontrib tests
 
 .PHONY: help run setup setup-all test lint bench demo clean
 

@@ -1,0 +1,43 @@
+"""The public rows that come with the program: some to score by, others to show again so that they are not forgotten.
+
+In: nothing but the package's own file. Out: rows; the share of the fixed set that a model answers rightly. Each row
+names its source and licence; NOTICE has the attributions.
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from assistant_core.engine import prompt
+from training.evaluate import metrics
+from training.records import Row
+
+if TYPE_CHECKING:
+    from assistant_core.engine.command import CommandModel
+
+FIXED = 200  # rows to score by, the first of the file; the others are learnt again
+
+
+def score(model: CommandModel) -> float:
+    """Return how well `model` answers the fixed set, 0..1: utilities and options as metrics.answers scores them."""
+    scores = []
+    for row in _rows()[:FIXED]:
+        lines = [line for line, _ in model.generate(prompt.request(row.texts[0]), count=1)]
+        scores.append((metrics.answers(lines, row.texts[1:])["nlc2cmd@1"] + 1) / 2)
+    return sum(scores) / len(scores)
+
+
+def learning() -> tuple[Row, ...]:
+    """Return the rows that may be learnt from."""
+    return _rows()[FIXED:]
+
+
+@cache
+def _rows() -> tuple[Row, ...]:
+    text = gzip.decompress(files("training").joinpath("public.jsonl.gz").read_bytes())
+    return tuple(msgspec.json.decode(line, type=Row) for line in text.splitlines())
