@@ -1,0 +1,148 @@
+"""Search for the most probable answers: a small beam, every step one batch.
+
+In: the logits after a prompt, and the Context whose trunk holds that prompt. Out: whole answers as bytes with their
+log-probability, the end of the answer included. Only text is searched: no control piece, no control character, no
+broken UTF-8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from assistant_core.engine.llama import TRUNK, Context
+from assistant_core.engine.vocabulary import ENDS, Vocabulary, printable, unfinished
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Row = NDArray[np.float32]
+
+WIDTH = 8  # most answers at once
+SEQUENCES = 1 + 2 * WIDTH  # the trunk, the branches, and those that take their place
+
+
+class Branch(NamedTuple):
+    """An answer begun; `sequence` holds all its tokens but the last."""
+
+    sequence: int = TRUNK
+    token: int = -1
+    text: bytes = b""
+    owed: bytes = b""  # what is still to be spelt of what was typed
+    open: bytes = b""  # the first bytes of a character
+    score: float = 0.0  # log-probability
+    over: bool = False
+
+
+class Search:
+    """A search for `width` answers, at most WIDTH.
+
+    `forked`: every answer begins with another token and goes on with the most probable one; otherwise a beam, in
+    which the most probable beginnings survive, wherever they come from.
+    """
+
+    def __init__(self, context: Context, vocabulary: Vocabulary, *, width: int, forked: bool = False) -> None:
+        self._context = context
+        self._vocabulary = vocabulary
+        self.width = width
+        self._forked = forked
+        self._found: dict[bytes, float] = {}
+
+    def run(
+        self, row: Row, *, owed: bytes, position: int, tokens: int, stop: Callable[[], bool]
+    ) -> list[tuple[bytes, float]]:
+        """Return answers of at most `tokens` tokens that begin with `owed`, most probable first.
+
+        `row`: the logits of the first token, which will stand at `position`. `stop` is asked before every step, and
+        ends the search with what was found.
+        """
+        live, rows = [Branch(owed=owed)], row[None]
+        for step in range(tokens + 1):
+            live = self._longer(live, rows)
+            if step == tokens or not live or self._settled(live) or stop():
+                break
+            live = self._moved(live, first=1 + step % 2 * self.width)
+            rows = self._context.step([each.token for each in live], position + step, [each.sequence for each in live])
+        for sequence in range(1, 1 + 2 * self.width):
+            self._context.drop(sequence)
+        return sorted(self._found.items(), key=lambda item: -item[1])[: self.width]
+
+    def _longer(self, live: list[Branch], rows: NDArray[np.float32]) -> list[Branch]:
+        """Return the branches that go on, most probable first, and keep the answers that are over."""
+        families = [list(self._children(branch, row)) for branch, row in zip(live, rows, strict=True)]
+        if self._forked and live[0].token >= 0:
+            families = [sorted(family, key=_by_score)[:1] for family in families]
+        children = sorted((child for family in families for child in family), key=_by_score)
+        for child in children:
+            if child.over and child.text:
+                self._found[child.text] = float(np.logaddexp(self._found.get(child.text, -math.inf), child.score))
+        distinct = {child.text + child.open: child for child in reversed(children) if not child.over}
+        return sorted(distinct.values(), key=_by_score)[: self.width]
+
+    def _children(self, branch: Branch, row: Row) -> Iterator[Branch]:
+        """Yield a branch's best continuations by one token, the end among them."""
+        scores = row - _sum(row)
+        if branch.owed:
+            tokens = self._vocabulary.spelling(branch.owed)
+            scores = scores[tokens] - _sum(scores[tokens])  # given what was typed
+            best = _best(scores, self.width)
+            yield from _all(self._spelt(branch, int(tokens[at]), float(scores[at])) for at in best)
+            return
+        if not branch.open:
+            yield branch._replace(over=True, score=branch.score + float(_sum(scores[list(ENDS)])))
+        allowed = scores + (self._vocabulary.continues if branch.open else self._vocabulary.starts)
+        yield from _all(self._spelt(branch, token, float(allowed[token])) for token in _best(allowed, self.width))
+
+    def _spelt(self, branch: Branch, token: int, score: float) -> Branch | None:
+        """Return `branch` with `token`, None if that would not be text."""
+        piece = self._vocabulary.pieces[token]
+        typed, new = piece[: len(branch.owed)], branch.open + piece[len(branch.owed) :]
+        whole = not unfinished(new)
+        if score == -math.inf or (whole and not printable(new)):
+            return None
+        return branch._replace(
+            token=token,
+            text=branch.text + typed + (new if whole else b""),
+            owed=branch.owed[len(piece) :],
+            open=b"" if whole else new,
+            score=branch.score + score,
+        )
+
+    def _settled(self, live: list[Branch]) -> bool:
+        """Return whether nothing that goes on can become as probable as what was found; it can only lose."""
+        best = sorted(self._found.values(), reverse=True)[: self.width]
+        return len(best) == self.width and best[-1] >= live[0].score
+
+    def _moved(self, live: list[Branch], first: int) -> list[Branch]:
+        """Give each branch a sequence of its own, from `first` on, and drop the sequences of the step before."""
+        for at, branch in enumerate(live):
+            self._context.branch(branch.sequence, first + at)
+        for sequence in {branch.sequence for branch in live} - {TRUNK}:
+            self._context.drop(sequence)
+        return [branch._replace(sequence=first + at) for at, branch in enumerate(live)]
+
+
+def _by_score(branch: Branch) -> float:
+    return -branch.score
+
+
+def _sum(scores: Row) -> float:
+    """Return log(sum(exp(scores)))."""
+    greatest = float(scores.max())
+    return greatest + math.log(float(np.exp(scores - greatest).sum()))
+
+
+def _best(scores: Row, count: int) -> Iterator[int]:
+    """Yield where the `count` greatest scores are, greatest first; for so few, eight times faster than sorting."""
+    scores = scores.copy()
+    for _ in range(min(count, len(scores))):
+        at = int(scores.argmax())
+        yield at
+        scores[at] = -np.inf
+
+
+def _all(branches: Iterator[Branch | None]) -> Iterator[Branch]:
+    return (branch for branch in branches if branch is not None)
