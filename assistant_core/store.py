@@ -227,6 +227,25 @@ class Store:
     def _salt(self) -> bytes:
         return bytes(self._db.execute("SELECT value FROM salt").fetchone()[0])
 
+    def rewrite(self, line: str, new: str) -> int:
+        """Remember `new`, whose secrets are cut out, wherever `line` is remembered; return in how many commands."""
+        with self._transaction() as db:
+            count = db.execute("UPDATE commands SET line = ?2 WHERE line = ?1", (line, new)).rowcount
+            db.execute("DELETE FROM suggestions WHERE line = ?1 OR typed = ?1", (line,))
+        self._checkpoint()
+        return count
+
+    def replace_example(self, number: int, new: Example | None) -> bool:
+        """Put `new` in the place of the example of that number, or delete it; return whether it was there."""
+        with self._transaction() as db:
+            if new is None:
+                found = db.execute("DELETE FROM examples WHERE id = ?", (number,))
+            else:
+                values = (new.line, new.meaning, number)
+                found = db.execute("UPDATE examples SET line = ?, meaning = ? WHERE id = ?", values)
+        self._checkpoint()
+        return found.rowcount > 0
+
     def delete(self, numbers: Iterable[int]) -> list[str]:
         """Delete the commands of these numbers; return their lines."""
         lines = []
@@ -328,6 +347,12 @@ class Store:
     def examples(self) -> list[Example]:
         """Return every example taught, oldest first."""
         return self._all("examples", Example)
+
+    def numbered_examples(self) -> dict[int, Example]:
+        """Return every example taught by its number, oldest first."""
+        with self._transaction() as db:
+            numbers = [row[0] for row in db.execute("SELECT id FROM examples ORDER BY id")]
+            return dict(zip(numbers, self.examples(), strict=True))
 
     def _all(self, table: str, kind: type[_T]) -> list[_T]:
         names = [field.name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type] # every record is a Struct

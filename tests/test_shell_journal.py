@@ -58,7 +58,8 @@ def test_every_kind_of_record(bench: Bench, paths: Paths) -> None:
         session="s", at_ns=1, typed="l", line="ls", source="x", probability=0.5, accepted="no", ran=True
     )
     assert bench.journal.add(suggestion)
-    counts = bench.journal.counts()
+    with closing(Store(paths.history)) as store:
+        counts = store.counts()
     assert [counts[name] for name in ("commands", "examples", "feedback", "suggestions")] == [1, 1, 1, 1]
     assert paths.history.stat().st_mode & 0o777 == 0o600
 

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 from terminal import ENTER, TAB, Home
 
+from assistant_core.cli import parser
+from assistant_core.cli.completion import candidates
 from assistant_core.settings import paths
-from assistant_core.shell.meta import TABLE, is_call, is_typed, transform
+from assistant_core.shell.answers import TRAIN
+from assistant_core.shell.meta import TABLE, is_call, is_typed, next_words, transform
 from assistant_core.store import Store
+
+ROOT = Path(__file__).parent.parent  # where `training` may be imported from
 
 # Every one of these would leave a file named "ran" if any part of it ran.
 HOSTILE = [
@@ -109,6 +114,50 @@ def test_every_call_holds_its_text_literally(meta: str, text: str) -> None:
     assert eval(call.removeprefix(meta).strip().removeprefix("@")) == text  # noqa: S307 - the literal that we made
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ([], {"add", "now", "status", "stop", "review", "schedule", "history", "deploy", "rollback"}),
+        (["review"], {"drop", "edit"}),
+        (["schedule"], {"on", "off", "status"}),
+        (["now"], {"--foreground"}),
+        (["add"], set()),
+        (["schedule", "on"], set()),
+        (["nonsense"], set()),
+    ],
+)
+def test_the_words_that_follow(typed: list[str], offered: set[str]) -> None:
+    assert next_words(TRAIN, typed) == offered
+    assert {word for word in candidates(parser(), ["train", *typed, ""]) if not word.startswith("-")} == {
+        word for word in offered if not word.startswith("-")
+    }
+
+
+def test_train_is_the_program(tmp_path: Path) -> None:
+    home = Home(tmp_path, PYTHONPATH=str(ROOT), EDITOR="sed -i s/pul/pull/")
+    with home.open() as terminal:
+        terminal.run(':train add "du -sh *" "sizes"')
+        terminal.run("echo git pul")
+        terminal.run(":train review")
+        assert "e1  1x  du -sh *" in terminal.screen()
+        terminal.run(":train review drop e1")
+        assert "dropped: du -sh *" in terminal.screen()
+        terminal.run(":train review edit 1")
+        assert "learned instead: echo git pull" in terminal.screen()
+        terminal.run(":train review edit 1 'git fetch; touch ran'")
+        assert "learned instead: git fetch; touch ran" in terminal.screen()
+        terminal.run(":train schedule status")
+        assert "no run is scheduled" in terminal.screen()
+        terminal.run(":train rollback")
+        assert "the shipped command model is in use" in terminal.screen()
+        terminal.run("echo code $LAST_RETURN_CODE")
+        assert "code 2" in terminal.screen()
+    assert not (tmp_path / "ran").exists()
+    with closing(Store(paths(home.environ).history)) as store:
+        assert store.examples() == []
+        assert [stored.command.line for stored in store.newest(9)][-1] == "git fetch; touch ran"
+
+
 def test_the_table_is_the_help(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with home.open() as terminal:
@@ -127,6 +176,7 @@ def test_the_table_is_the_help(tmp_path: Path) -> None:
         (":fee", ":feedback"),
         (":feedback unh", ":feedback unhelpful"),
         (":train sta", ":train status"),
+        (":train review ed", ":train review edit"),
         ("assistant doc", "assistant doctor"),
         ("assistant service rest", "assistant service restart"),
     ],
@@ -154,7 +204,8 @@ def test_what_cannot_be_done_yet_is_said(tmp_path: Path) -> None:
         for line, said in (
             ("? find large files", "there is no language model yet"),
             ("?fix", "there is no language model yet"),
-            (":train now", "'now' is not there yet"),
+            (":train nonsense", "'nonsense' is nothing that :train can do"),
+            (":train stop", "no run is under way"),
             (":train add x", 'expected: :train add "line" "meaning"'),
             (':train add "x', "No closing quotation"),
             (":feedback great", "'great' is no rating"),

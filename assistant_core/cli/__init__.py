@@ -23,6 +23,7 @@ from assistant_core.cli import (
     service,
     stats,
     status,
+    train,
 )
 from assistant_core.cli.command import Answer, App, Group, Leaf, UsageError
 from assistant_core.errors import AssistantError
@@ -37,6 +38,7 @@ COMMANDS: tuple[Leaf | Group, ...] = (
     private.GROUP,
     config.GROUP,
     stats.COMMAND,
+    train.GROUP,
     service.GROUP,
     completion.COMMAND,
 )

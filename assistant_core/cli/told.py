@@ -1,59 +1,36 @@
 """Talks to a service that runs; none is ever started for it.
 
-In: what has changed in the history or the settings. Out: None, or a sentence about what went wrong.
+In: what has changed in the history or the settings. Out: None, or a sentence about what went wrong. The service's half
+is imported here at last: most commands need none.
 """
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from assistant_core.cli.command import App
-from assistant_core.errors import ServiceError
 
 if TYPE_CHECKING:
-    import msgspec
-
     from assistant_core.service.client import Client
 
-CONNECT_S = 2.0
 FORGET_S = 2.0
-RELOAD_S = 60.0  # a million lines are read anew
 
 
-@contextmanager
-def connection(app: App) -> Iterator["Client | None"]:
+def connection(app: App) -> "AbstractContextManager[Client | None]":
     """Connect to the service that runs; None if none does. Raises ServiceError."""
-    from assistant_core.service import lifecycle  # noqa: PLC0415 - most commands need no service
-    from assistant_core.service.client import hello  # noqa: PLC0415 - see above
+    from assistant_core.service import tell  # noqa: PLC0415 - most commands need no service
 
-    if lifecycle.running(app.paths) is None:
-        yield None
-        return
-    with closing(lifecycle.connect(app.paths, hello("cli", app.environ), start=False, timeout_s=CONNECT_S)) as client:
-        yield client
+    return tell.connection(app.paths, app.environ)
 
 
 def forget(app: App, line: str) -> str | None:
     """Have open shells no longer be offered `line`."""
-    from assistant_core.service import wire  # noqa: PLC0415 - see above
+    from assistant_core.service import tell, wire  # noqa: PLC0415 - see above
 
-    return _tell(app, "forget", wire.Line(line=line), FORGET_S)
+    return tell.tell(app.paths, app.environ, "forget", wire.Line(line=line), FORGET_S)
 
 
 def reload(app: App) -> str | None:
-    """Have the service read settings and history anew."""
-    from assistant_core.service import wire  # noqa: PLC0415 - see above
+    """Have the service read settings, history and models anew."""
+    from assistant_core.service import tell  # noqa: PLC0415 - see above
 
-    return _tell(app, "reload", wire.ReloadParams(), RELOAD_S)
-
-
-def _tell(app: App, method: str, params: "msgspec.Struct", timeout_s: float) -> str | None:
-    from assistant_core.service import wire  # noqa: PLC0415 - see above
-
-    try:
-        with connection(app) as client:
-            if client is not None:
-                client.call(method, params, wire.Empty, timeout_s=timeout_s)
-    except ServiceError as error:
-        return f"the service could not be told: {error}; `assistant service restart` makes it read everything anew"
-    return None
+    return tell.reload(app.paths, app.environ)

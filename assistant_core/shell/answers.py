@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from assistant_core.errors import AssistantError, ServiceError
+from assistant_core.shell.program import PROGRAM
 from assistant_core.shell.session import Session, Subject
 
 if TYPE_CHECKING:
@@ -22,6 +23,20 @@ EXPLAIN_S = 15.0  # longest wait for an explanation
 
 PRIVATE = "XONTRIB_ASSISTANT_RECORD_PRIVATE"
 RATINGS: dict[str, "Rating"] = {"helpful": "helpful", "unhelpful": "unhelpful"}
+TRAIN = (  # what :train can do, and the words that follow
+    "add",
+    "now --foreground",
+    "status",
+    "stop",
+    "review drop",
+    "review edit",
+    "schedule on",
+    "schedule off",
+    "schedule status",
+    "history --kind",
+    "deploy --kind",
+    "rollback --kind",
+)
 NO_MODEL = "there is no language model yet, so this cannot be answered; `?explain LINE` works from the manual pages\n"
 
 
@@ -79,7 +94,7 @@ def feedback(session: Session, text: str) -> int:
 
 
 def train(session: Session, text: str) -> int:
-    """Store an example, or say what there is to learn from."""
+    """Store an example here; have the program do all else, with this terminal."""
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -89,10 +104,11 @@ def train(session: Session, text: str) -> int:
             return _add_example(session, line, meaning)
         case ["add", *_]:
             raise AssistantError('expected: :train add "line" "meaning", both in quotes')
-        case ["status"] | []:
-            return _training_status(session)
-        case _:
-            raise AssistantError(f"{words[0]!r} is not there yet: nothing is trained so far; there are add and status")
+        case [word, *_] if word not in {phrase.split()[0] for phrase in TRAIN}:
+            known = ", ".join(dict.fromkeys(phrase.split()[0] for phrase in TRAIN))
+            raise AssistantError(f"{word!r} is nothing that :train can do; there are {known}")
+    asked = [*PROGRAM, "train", *(words or ["status"])]
+    return subprocess.run(asked, env=session.xsh.env.detype(), check=False).returncode
 
 
 def private(session: Session, state: str) -> int:
@@ -114,14 +130,6 @@ def _add_example(session: Session, line: str, meaning: str) -> int:
     example = Example(at_ns=time.time_ns(), line=_clean(line), meaning=_clean(meaning))
     stored = session.journal.add(example)
     sys.stdout.write(f"{'learned' if stored else 'kept in memory, and written later'}: {example.line}\n")
-    return 0
-
-
-def _training_status(session: Session) -> int:
-    counts = session.journal.counts()
-    names = ("commands", "suggestions", "feedback", "examples")
-    sys.stdout.write("nothing is trained so far; there is to learn from:\n")
-    sys.stdout.write("".join(f"  {counts[name]:>9,} {name}\n" for name in names))
     return 0
 
 
@@ -166,7 +174,7 @@ def _from_program(session: Session, line: str) -> "Explanation":
 
     from assistant_core.records import Explanation  # noqa: PLC0415 - as above
 
-    command = [sys.executable, "-m", "assistant_core.cli", "explain", "--json", "--", line]
+    command = [*PROGRAM, "explain", "--json", "--", line]
     try:
         asked = subprocess.run(
             command,

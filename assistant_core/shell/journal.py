@@ -69,10 +69,6 @@ class Journal:
             self._lock.release()
         return True
 
-    def counts(self) -> dict[str, int]:
-        """Return the number of rows by table. Raises StoreError."""
-        return self._mine().counts()
-
     def close(self) -> None:
         """Write what still waits, and close the database."""
         if self._waiting and self._lock.acquire(timeout=LAST_MS / 1000):

@@ -24,7 +24,7 @@ class Meta(NamedTuple):
     usage: str
     help: str
     run: Callable[[Session, str], int]
-    words: tuple[str, ...] = ()  # completed after the name
+    words: tuple[str, ...] = ()  # completed after the name; what may follow one of them stands behind it
     is_line: bool = False  # the rest is a command line, and completed as one
 
 
@@ -39,7 +39,13 @@ TABLE: tuple[Meta, ...] = (
         answers.feedback,
         ("helpful", "unhelpful"),
     ),
-    Meta(":train", 'add "LINE" "MEANING" | status', "teach a line and its meaning", answers.train, ("add", "status")),
+    Meta(
+        ":train",
+        'add "LINE" "MEANING" | now | status | stop | review | schedule | history | deploy | rollback',
+        "teach a line; learn from what you run; choose which version answers",
+        answers.train,
+        answers.TRAIN,
+    ),
     Meta(
         ":private",
         "on|off|status",
@@ -71,6 +77,12 @@ def is_call(cmd: str) -> bool:
 def is_typed(text: str) -> bool:
     """Say whether `text`, as it stands at the prompt, is a meta-command."""
     return _TYPED.fullmatch(text) is not None
+
+
+def next_words(phrases: Sequence[str], typed: Sequence[str]) -> set[str]:
+    """Return the words that follow `typed` in one of `phrases`."""
+    follow = [words[len(typed) :] for phrase in phrases if (words := phrase.split())[: len(typed)] == list(typed)]
+    return {words[0] for words in follow if words}
 
 
 def usage() -> str:
@@ -129,7 +141,8 @@ def _run(session: Session, meta: Meta, rest: str) -> int:
 def _completer(session: Session, meta: Meta) -> Callable[..., object]:
     def complete(command: Any, **_: object) -> object:  # noqa: ANN401 - xonsh's contexts
         if not meta.is_line:
-            return {*meta.words, "--help"} if command.arg_index == 1 else set()
+            typed = [argument.value for argument in command.args[1 : command.arg_index]]
+            return next_words(meta.words, typed) | ({"--help"} if command.arg_index == 1 else set())
         from xonsh.completers.commands import complete_command  # noqa: PLC0415 - at the first Tab
         from xonsh.parsers.completion_context import CompletionContext  # noqa: PLC0415 - as above
 
