@@ -42,7 +42,7 @@ positive = ["rm -rf /scratch/x"]
 [[rule]]
 name = "rm-recursive-scoped"
 program = ["rm"]
-options = ["-r"]
+options = ["--recursive"]
 verdict = "block"
 reason = "no recursion"
 positive = ["rm -r a"]
@@ -155,6 +155,12 @@ RULE = '[[rule]]\nname = "x"\nprogram = ["x"]\nverdict = "warn"\nreason = "x"\n'
         (RULE.replace('reason = "x"', ""), "rule 'x': reason is missing"),
         (RULE + 'args = "("', "rule 'x': '(' is no regular expression"),
         (RULE + 'options = ["-a=("]', "is no regular expression"),
+        (RULE + 'text = "(a+)+$"', "rule 'x': '(a+)+$' repeats a group"),
+        (RULE + 'options = ["-a=(a|a)*b"]', "'(a|a)*b' repeats a group"),
+        (RULE + 'args = ".*.*.*x"', "can take too long"),
+        (RULE + f'last = "{"a?" * 25}{"a" * 25}"', "can take too long"),
+        (RULE + f'no_args = "{"(a|a)" * 25}b"', "can take too long"),
+        (RULE + 'fed_by = "(?x)(a+) +"', "unusual kind"),
         (RULE + 'targets = ["everywhere"]', "no target class 'everywhere'"),
         (RULE + 'count = "many"', "count is 'many'"),
         (RULE + 'safer = "x {targt}"', "cannot be filled in"),

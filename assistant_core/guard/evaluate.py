@@ -36,6 +36,7 @@ CODE_IN = frozenset(
 )
 CRON_FILE = re.compile(r"/etc/(ana)?crontab|/etc/cron\.d/.*|/var/spool/cron/.*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=")
+_INIT_SCRIPT = re.compile(r"/etc/(?:rc\.d/)?(?:init|rc\d?)\.d/(?:[SK]\d\d)?([\w@.-]+)")  # of a service
 _SETS = re.compile(r"\$(\w+) ?= ?(.*)", re.DOTALL)  # $NAME = value, or $NAME=value before a command
 _MARKS = re.compile("[\ue000-\uefff]")
 _SILENT = frozenset(("none", "empty"))
@@ -225,6 +226,8 @@ class Evaluator(State):
         argv = self._bare(argv)
         if not argv:
             return NONE
+        if script := _INIT_SCRIPT.fullmatch(argv[0]):
+            argv = ["service", script[1], *argv[1:]]
         if self._within >= MOST_WRAPPERS:
             return self.unread()
         self._within += 1

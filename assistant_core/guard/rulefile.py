@@ -42,6 +42,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     unless: list[str] = []
     after: str | None = None
     local: bool = True
+    mounts: str = ""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
