@@ -140,11 +140,16 @@ def _paths(rule: Rule) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
 
 def crud(known: Program, call: Call) -> Crud:
     """Return the class of a call that no rule speaks about."""
+    return listed(known, call) or known.file.crud
+
+
+def listed(known: Program, call: Call) -> Crud | None:
+    """Return the class that a file lists for the call's subcommand; None where it lists none."""
     if known.cruds:
         for length in range(min(len(call.args), 4), -1, -1):
             if (found := known.cruds.get(" ".join(call.args[:length]))) and (length or not call.args):
                 return found
-    return known.file.crud
+    return None
 
 
 def first_fit(known: Program, asked: Asked) -> Fit | None:

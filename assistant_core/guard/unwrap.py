@@ -47,10 +47,17 @@ def _walked(walker: Walker, payload: Payload, call: Call, operands: list[str], g
     texts = _texts(payload, call, operands)
     if payload.after:
         texts = [text[found.end() :] for text in texts if (found := re.search(payload.after, text))]
+    if origin == "-c" and language == "shell" and texts and (given_to_it := _after(texts[-1], call.words)):
+        return walker.script_with(texts[-1], given_to_it, given)
     flow = None
     for text in texts:
         flow = walker.code(language, text, given, local=payload.local) or flow
     return flow or (OPAQUE if texts else None)
+
+
+def _after(code: str, argv: list[str]) -> list[str]:
+    """Return the words after the code: `$0`, `$1`, ... of `sh -c CODE`."""
+    return argv[argv.index(code) + 1 :] if code in argv else []
 
 
 def _command(walker: Walker, payload: list[str], given: Flow) -> Flow:
