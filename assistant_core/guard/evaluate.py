@@ -110,8 +110,9 @@ class Evaluator(State):
 
     def unread(self, *_: object) -> Flow:
         """Report that a part could not be read."""
-        self.report.sure = False
-        self._judged(["<unread>"], NONE)
+        if self.report.sure:
+            self.report.sure = False
+            self._judged(["<unread>"], NONE)
         return unwrap.OPAQUE
 
     def _affords(self) -> bool:

@@ -96,7 +96,7 @@ def _copy(words: list[str], given: Flow) -> Flow:
     """Cat and tee: what flows in, or files that the line does not tell."""
     files = [word for word in words[1:] if word[:1] != "-"]
     if words[0].endswith("tee") or not files:
-        return given if given is not NONE else NONE.of(text="")
+        return given if given is not NONE else NONE.of(origin=_origin(words, NONE))  # what is typed
     if any(map(is_secret, files)):
         return given.of("secret", origin=_origin(words, NONE))
     return NONE.of("empty", text="") if files == ["/dev/null"] else NONE.of(origin=_origin(words, NONE))

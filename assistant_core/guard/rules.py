@@ -5,9 +5,10 @@ the words it is about. Files are found by their first line and read when first n
 """
 
 import functools
+import itertools
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -99,6 +100,15 @@ def programs(name: str) -> tuple[Program, ...]:
 @functools.cache
 def _programs(name: str) -> tuple[Program, ...]:
     return (*map(program, _index().get(name, ())), *((_wrapper(name),) if name in _wrappers() else ()))
+
+
+def warm() -> Iterator[Path]:
+    """Load one rule file after the other, yielding each: a call need not wait for what is loaded before."""
+    plain_programs()
+    _wrappers()
+    for path in dict.fromkeys(itertools.chain.from_iterable(_index().values())):
+        program(path)
+        yield path
 
 
 @functools.cache
