@@ -53,10 +53,6 @@ class Evaluator(State):
         self._within = 0  # wrappers of the command at hand
         self._nested = 0  # parts around the one at hand
         self._parse_until = syntax.deadline()
-        self._walk: Mapping[type, Callable[..., Flow]] = {
-            Command: self._command, Pipeline: self._pipeline, Sequence: self._sequence, Group: self._group,
-            Background: self._background, Loop: self._loop, Function: self._function, Unread: self.unread,
-        }  # fmt: skip
 
     def assign(self, name: str, value: str) -> None:
         """Give a variable its value."""
@@ -104,7 +100,7 @@ class Evaluator(State):
             return self.unread()
         self._nested += 1
         try:
-            return self._walk[type(node)](node, given)
+            return _PARTS[type(node)](self, node, given)
         finally:
             self._nested -= 1
 
@@ -376,6 +372,11 @@ class Evaluator(State):
         return unwrap.code(self, language, text, given, local=local)
 
 
+_PARTS: Mapping[type, Callable[..., Flow]] = {
+    Command: Evaluator._command, Pipeline: Evaluator._pipeline, Group: Evaluator._group,  # noqa: SLF001 - its own table
+    Sequence: Evaluator._sequence, Background: Evaluator._background,  # noqa: SLF001 - its own table
+    Loop: Evaluator._loop, Function: Evaluator._function, Unread: Evaluator.unread,  # noqa: SLF001 - its own table
+}  # fmt: skip
 _BUILTINS: Mapping[str, Callable[[Evaluator, list[str], Flow], None]] = {
     "read": Evaluator._read,  # noqa: SLF001 - its own table
     "cd": Evaluator._cd,  # noqa: SLF001 - its own table
