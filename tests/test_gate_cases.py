@@ -21,6 +21,7 @@ aliases['body'] = 'echo begun && zap @($HOME) && docker after'
 aliases['mild'] = 'echo begun && tidy -af && docker after'
 $EMPTY = ''
 place = $HOME
+part = 'a/x'
 """
 ASK = "Run it? [N]o"
 WORD = "Type yes to run it"
@@ -99,6 +100,21 @@ SECOND = [
     Case("zap ~ && zap ~", ((WORD, f"yes{ENTER}"),), (*GONE, *GONE)),
     Case("zap a/x && zap ~", ((ASK, f"y{ENTER}"), (WORD, ENTER)), ("rm -rf a/x",)),
 ]
+GRAVER = [
+    Case("cd a", ()),
+    Case("rm -rf @(place)", ((ASK, f"y{ENTER}"), (WORD, ENTER)), shows="runs    rm -rf"),
+    Case("rm -rf @(place)", ((ASK, f"y{ENTER}"), (WORD, f"y{ENTER}"))),
+    Case("rm -rf @(place)", ((ASK, f"y{ENTER}"), (WORD, CTRL_C))),
+    Case("rm -rf @(place)", ((ASK, f"y{ENTER}"), (WORD, f"yes{ENTER}")), GONE),
+    Case("rm -rf @(part)", ((ASK, f"y{ENTER}"),), ("rm -rf a/x",)),
+    Case("rm -rf a/y && rm -rf @(place)", ((ASK, f"y{ENTER}"), (WORD, ENTER)), ("rm -rf a/y",)),
+    Case("rm -rf @(place) && rm -rf @(place)", ((ASK, f"y{ENTER}"), (WORD, f"yes{ENTER}")), (*GONE, *GONE)),
+    Case("rm -rf ~ && rm -rf @(place)", ((WORD, f"yes{ENTER}"),), (*GONE, *GONE)),
+    Case("rm -rf @(part)", ((ASK, f"a{ENTER}"), (SCOPE, ENTER)), ("rm -rf a/x",)),
+    Case("rm -rf @(part)", (), ("rm -rf a/x",)),
+    Case("part = place", ()),
+    Case("rm -rf @(part)", ((WORD, ENTER),)),
+]
 HARMLESS = [
     Case("docker ps", (), ("docker ps",)),
     Case("rm note.txt", (), ("rm note.txt",)),
@@ -108,7 +124,7 @@ HARMLESS = [
     Case("zap node_modules", (), ("rm -rf node_modules",)),
     Case(f"rm -rf ~ #{'x' * 900}", ((WORD, ENTER),), shows="…"),
 ]
-TABLES = {"first": FIRST, "keys": KEYS, "second": SECOND, "harmless": HARMLESS}
+TABLES = {"first": FIRST, "keys": KEYS, "second": SECOND, "graver": GRAVER, "harmless": HARMLESS}
 
 
 def test_there_are_enough_cases() -> None:

@@ -164,6 +164,20 @@ STOPPED = [
     "echo a and rm -rf /",
     'rm -rf "/',
     "rm -rf / 'unclosed",
+    "sh -c 'rm -rf \"$@\"' _ /etc",
+    "sudo bash -c 'mkfs.ext4 \"$1\"' -- /dev/sdb",
+    "find / -exec sh -c 'rm -rf \"$1\"' _ {} \\;",
+    "find / -nouser -delete",
+    "parallel -j2 'sudo rm -rf {}' ::: /home /srv",
+    "parallel 'echo {}; rm -rf {}' ::: /home",
+    "find /usr -exec chown bob {} +",
+    "echo 'hm -hf /' | tr h r | sh",
+    'perl -e \'system(join "", "r", "m", " -rf /")\'',
+    'ruby -e \'system("rm " + "-rf /")\'',
+    "from pathlib import Path; [p.unlink() for p in Path.home().glob('*')]",
+    "for p in sorted(Path('/etc').rglob('*')): p.unlink()",
+    "echo 'rm -rf ~' >> ~/.bashrc",
+    "cmd /c 'del /s /q C:\\'",
 ]
 ASKED = [
     "rm -rf ${BUILD:?}/out",
@@ -192,6 +206,8 @@ ASKED = [
     "ls | grep tmp | xargs rm -rf",
     "rm -rf $(git rev-parse --show-toplevel)/x",
     "rm -r $MISSING",
+    "find . -name '*.log' -exec sh -c 'rm -rf \"$1\"' _ {} \\;",
+    "p = Path('notes'); p.unlink()",
 ]
 ALLOWED = [
     "cd build && rm -rf *",
@@ -267,6 +283,13 @@ ALLOWED = [
     "def f(x):\n    return x > 1",
     "aliases['rm'] = 'rm -i'",
     "farm -r /",
+    "sh -c 'echo \"$1\"' _ 'rm -rf /'",
+    "find . -type d -name node_modules -exec sh -c 'rm -rf \"$1\"' _ {} \\;",
+    "find . -type f -exec chmod 644 {} +",
+    "rm -rf node_modules package-lock.json",
+    'perl -e \'print join("a", "b", "c")\'',
+    "echo 'alias rm=\"rm -i\"' >> ~/.bashrc",
+    "echo LS | tr A-Z a-z | sh",
 ]
 
 
@@ -337,6 +360,21 @@ def test_variables_are_those_of_the_process_that_reads_them(line: str, decision:
         ("sudo ls", "READ"),
         ("echo aGk= | base64 -d", "READ"),
         ("rm --help", "READ"),
+        ("vim x", "UPDATE"),
+        ("bundle exec rails db:migrate:status", "READ"),
+        ("python manage.py showmigrations", "READ"),
+        ("python manage.py runserver", "EXEC"),
+        ("php artisan migrate:status", "READ"),
+        ("export PATH=$PATH:/x", "UPDATE"),
+        ("alias", "READ"),
+        ("$PATH[:2]", "READ"),
+        ("os.remove?", "READ"),
+        ("./test", "EXEC"),
+        ("ssh web1 /opt/tools/reset", "EXEC"),
+        ("venv/bin/ruff check", "READ"),
+        ("sudo date -s 12:00", "UPDATE"),
+        ("perl -e 'system($x)'", "EXEC"),
+        ("cmd /c del old.txt", "DELETE"),
     ],
 )
 def test_the_strongest_effect_decides(line: str, crud: str) -> None:

@@ -42,7 +42,7 @@ positive = ["rm -rf /scratch/x"]
 [[rule]]
 name = "rm-recursive-scoped"
 program = ["rm"]
-options = ["-r"]
+options = ["--recursive"]
 verdict = "block"
 reason = "no recursion"
 positive = ["rm -r a"]
@@ -155,6 +155,12 @@ RULE = '[[rule]]\nname = "x"\nprogram = ["x"]\nverdict = "warn"\nreason = "x"\n'
         (RULE.replace('reason = "x"', ""), "rule 'x': reason is missing"),
         (RULE + 'args = "("', "rule 'x': '(' is no regular expression"),
         (RULE + 'options = ["-a=("]', "is no regular expression"),
+        (RULE + 'text = "(a+)+$"', "rule 'x': '(a+)+$' repeats a group"),
+        (RULE + 'options = ["-a=(a|a)*b"]', "'(a|a)*b' repeats a group"),
+        (RULE + 'args = ".*.*.*x"', "can take too long"),
+        (RULE + f'last = "{"a?" * 25}{"a" * 25}"', "can take too long"),
+        (RULE + f'no_args = "{"(a|a)" * 25}b"', "can take too long"),
+        (RULE + 'fed_by = "(?x)(a+) +"', "unusual kind"),
         (RULE + 'targets = ["everywhere"]', "no target class 'everywhere'"),
         (RULE + 'count = "many"', "count is 'many'"),
         (RULE + 'safer = "x {targt}"', "cannot be filled in"),
@@ -293,24 +299,25 @@ def test_permissions_are_taken_back_by_number(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "crud", "decision", "after"),
+    ("line", "crud", "decision", "after", "gravest"),
     [
-        ("git reset --hard", "READ", None, ("allow", "READ", "correction")),
-        ("git reset --hard", "UPDATE", None, ("warn", "UPDATE", "")),
-        ("git reset --hard", "DELETE", "block", ("block", "DELETE", "")),
-        ("make clean-db", "DELETE", None, ("warn", "DELETE", "")),
-        ("make clean-db", "READ", None, ("allow", "READ", "")),
-        ("make clean-db", "DELETE", "allow", ("allow", "DELETE", "")),
+        ("git reset --hard", "READ", None, ("allow", "READ", "correction"), "warn"),
+        ("git reset --hard", "UPDATE", None, ("warn", "UPDATE", ""), "warn"),
+        ("git reset --hard", "DELETE", "block", ("block", "DELETE", ""), "block"),
+        ("make clean-db", "DELETE", None, ("warn", "DELETE", ""), "warn"),
+        ("make clean-db", "READ", None, ("allow", "READ", ""), "allow"),
+        ("make clean-db", "DELETE", "allow", ("allow", "DELETE", ""), "allow"),
     ],
 )
-def test_corrections_count_at_once(
-    line: str, crud: Crud, decision: Decision | None, after: tuple[str, str, str], place: Place
+def test_corrections_count_at_once(  # noqa: PLR0913, PLR0917 - a row of the table
+    line: str, crud: Crud, decision: Decision | None, after: tuple[str, str, str], gravest: Decision, place: Place
 ) -> None:
     before = place.judge(line).verdict
     made = Corrections(place.paths.guard_corrections, place.told.append)
     made.add(line, before, crud, decision)
-    verdict, allowed_by = place.judge(line)
-    assert (verdict.decision, verdict.crud, allowed_by) == after
+    judged = place.judge(line)
+    assert (judged.verdict.decision, judged.verdict.crud, judged.allowed_by) == after
+    assert judged.gravest == gravest
     assert place.judge(f"{line} x").verdict == place.policy.uncorrected(f"{line} x", place.here)
     assert [each.judged_crud for each in made.all()] == [before.crud]
     assert place.paths.guard_corrections.stat().st_mode & 0o777 == 0o600

@@ -9,7 +9,7 @@ import pytest
 
 from assistant_core.guard import Context, classify
 from assistant_core.guard.rulefile import Rule, load
-from assistant_core.guard.rules import FOLDER
+from assistant_core.guard.rules import FOLDER, warm
 
 HERE = Context({"HOME": "/home/ada"}, "/home/ada/work/app", "/home/ada")
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -54,3 +54,7 @@ def test_the_safer_line_is_allowed(rule: Rule) -> None:
 def test_names_are_unique() -> None:
     names = Counter(rule.name for path in FILES for rule in load(path).rule)
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_what_is_loaded_ahead_is_every_file() -> None:
+    assert sorted(warm()) == FILES

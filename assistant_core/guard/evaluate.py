@@ -25,6 +25,7 @@ from assistant_core.guard.tree import (
     Sequence,
     Unread,
 )  # fmt: skip
+from assistant_core.records import Crud
 
 DEEPEST = 80  # parts within parts
 LONGEST_VALUE = 4_000  # characters of a variable
@@ -34,8 +35,9 @@ MOST_ROUNDS = 8  # of a loop over words
 CODE_IN = frozenset(
     ("PROMPT_COMMAND", "GIT_SSH_COMMAND", "GIT_EDITOR", "GIT_PAGER", "GIT_EXTERNAL_DIFF", "LESSOPEN", "BROWSER")
 )
-CRON_FILE = re.compile(r"/etc/(ana)?crontab|/etc/cron\.d/.*|/var/spool/cron/.*")
+_INSTALLED = re.compile(r"(?:^|/)(?:s?bin|\.bin|libexec|Scripts)/[^/]+$|^/[^/]*[*?]")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=")
+_INIT_SCRIPT = re.compile(r"/etc/(?:rc\.d/)?(?:init|rc\d?)\.d/(?:[SK]\d\d)?([\w@.-]+)")  # of a service
 _SETS = re.compile(r"\$(\w+) ?= ?(.*)", re.DOTALL)  # $NAME = value, or $NAME=value before a command
 _MARKS = re.compile("[\ue000-\uefff]")
 _SILENT = frozenset(("none", "empty"))
@@ -51,10 +53,6 @@ class Evaluator(State):
         self._within = 0  # wrappers of the command at hand
         self._nested = 0  # parts around the one at hand
         self._parse_until = syntax.deadline()
-        self._walk: Mapping[type, Callable[..., Flow]] = {
-            Command: self._command, Pipeline: self._pipeline, Sequence: self._sequence, Group: self._group,
-            Background: self._background, Loop: self._loop, Function: self._function, Unread: self.unread,
-        }  # fmt: skip
 
     def assign(self, name: str, value: str) -> None:
         """Give a variable its value."""
@@ -87,20 +85,30 @@ class Evaluator(State):
         finally:
             self.depth, self.top, self.local, self.place = before
 
+    def script_with(self, text: str, arguments: list[str], given: Flow = NONE) -> Flow | None:
+        """Walk shell code that another process runs with arguments: `$0`, `$1`, ..."""
+        before = self.variables
+        self._arguments(arguments[1:])
+        self.variables["0"] = arguments[0]
+        flow = self.code("shell", text, given)
+        self.variables = before
+        return flow
+
     def node(self, node: Node, given: Flow = NONE) -> Flow:
         """Walk one part; return what it prints."""
         if self._nested >= DEEPEST:
             return self.unread()
         self._nested += 1
         try:
-            return self._walk[type(node)](node, given)
+            return _PARTS[type(node)](self, node, given)
         finally:
             self._nested -= 1
 
     def unread(self, *_: object) -> Flow:
         """Report that a part could not be read."""
-        self.report.sure = False
-        self._judged(["<unread>"], NONE)
+        if self.report.sure:
+            self.report.sure = False
+            self._judged(["<unread>"], NONE)
         return unwrap.OPAQUE
 
     def _affords(self) -> bool:
@@ -212,8 +220,11 @@ class Evaluator(State):
                     self.judge(["<self-overwrite>", argv[0], target])
                 if each.fd in ("", "1"):
                     self.files[target] = flow
-                    if flow.text is not None and CRON_FILE.fullmatch(target):
+                    if flow.text is not None and paths.CRON_FILE.fullmatch(target):
                         self.code("crontab", flow.text)
+                    elif flow.text is not None and paths.STARTUP_FILE.fullmatch(target):
+                        with self.report.later():
+                            self.code("shell", flow.text)
             if each.fd in ("", "1"):
                 flow = NONE.of(text="")
         return flow
@@ -225,6 +236,8 @@ class Evaluator(State):
         argv = self._bare(argv)
         if not argv:
             return NONE
+        if script := _INIT_SCRIPT.fullmatch(argv[0]):
+            argv = ["service", script[1], *argv[1:]]
         if self._within >= MOST_WRAPPERS:
             return self.unread()
         self._within += 1
@@ -242,6 +255,8 @@ class Evaluator(State):
         if self.files and ((file := self.file(argv[0])).text or file.kinds & _JUDGED):
             return unwrap.fed(self, "shell", file)
         if name != argv[0]:
+            if not _INSTALLED.search(argv[0]) and not self._programs(name):
+                name = argv[0]  # `./test` is not the shell's `test`
             argv = [name, *argv[1:]]
         flow = self.judge(argv, given)
         if saved := flows.saved(argv):
@@ -308,6 +323,7 @@ class Evaluator(State):
         if not known:
             return self._stranger(argv, given)
         flow: Flow | None = None
+        unsaid: list[Crud] = []  # what files that say nothing of this very call take it for
         for program in known:
             call = calls.read(argv, program.file.style, program.tables)
             if calls.asks_for_help(call) or rules.harmless(call):
@@ -317,9 +333,13 @@ class Evaluator(State):
             fit = rules.first_fit(program, self._asked(call, given)) if program.rules else None
             if fit:
                 self._found(fit, program, call)
+            elif not wrapped and (listed := rules.listed(program, call)):
+                self.report.effect(listed)
             elif not wrapped:
-                self.report.effect(rules.crud(program, call))
+                unsaid.append(program.file.crud)
             flow = wrapped[0] if wrapped and wrapped[0] is not unwrap.OPAQUE else flow
+        for each in unsaid if len(unsaid) == len(known) else ():
+            self.report.effect(each)
         return flow or flows.printed(argv, given)
 
     def _stranger(self, argv: list[str], given: Flow) -> Flow:
@@ -352,6 +372,11 @@ class Evaluator(State):
         return unwrap.code(self, language, text, given, local=local)
 
 
+_PARTS: Mapping[type, Callable[..., Flow]] = {
+    Command: Evaluator._command, Pipeline: Evaluator._pipeline, Group: Evaluator._group,  # noqa: SLF001 - its own table
+    Sequence: Evaluator._sequence, Background: Evaluator._background,  # noqa: SLF001 - its own table
+    Loop: Evaluator._loop, Function: Evaluator._function, Unread: Evaluator.unread,  # noqa: SLF001 - its own table
+}  # fmt: skip
 _BUILTINS: Mapping[str, Callable[[Evaluator, list[str], Flow], None]] = {
     "read": Evaluator._read,  # noqa: SLF001 - its own table
     "cd": Evaluator._cd,  # noqa: SLF001 - its own table

@@ -6,6 +6,7 @@ In: a path, and how it is read. Out: its content, read anew when the file has ch
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ class Watched(Generic[T]):
         self._tell = tell
         self._version: tuple[int, int, int] | None = None
         self._content = default
+        self._reading = threading.Lock()
 
     def get(self) -> T:
         """Return the content as of now."""
@@ -42,8 +44,9 @@ class Watched(Generic[T]):
             return self._content
         version = (found.st_mtime_ns, found.st_size, found.st_ino)
         if version != self._version:
-            self._version = version
-            self._content = self._content_of(found)
+            with self._reading:  # several threads ask, and have to wait for what is new
+                self._content = self._content_of(found) if version != self._version else self._content
+                self._version = version
         return self._content
 
     def _content_of(self, found: os.stat_result) -> T:

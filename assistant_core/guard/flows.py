@@ -96,7 +96,7 @@ def _copy(words: list[str], given: Flow) -> Flow:
     """Cat and tee: what flows in, or files that the line does not tell."""
     files = [word for word in words[1:] if word[:1] != "-"]
     if words[0].endswith("tee") or not files:
-        return given if given is not NONE else NONE.of(text="")
+        return given if given is not NONE else NONE.of(origin=_origin(words, NONE))  # what is typed
     if any(map(is_secret, files)):
         return given.of("secret", origin=_origin(words, NONE))
     return NONE.of("empty", text="") if files == ["/dev/null"] else NONE.of(origin=_origin(words, NONE))
@@ -160,12 +160,14 @@ def _tr(words: list[str], given: Flow) -> Flow:
     second = _span(sets[-1]) if len(sets) > 1 else first
     table = {ord(char): second[min(index, len(second) - 1)] for index, char in enumerate(first) if second}
     text = given.text.translate(table)
-    kinds = ("text",) if text == given.text or not _rotated(first) else ("decoded", "text")
+    kinds = ("decoded", "text") if _enciphered(given.text, table) else ("text",)
     return given.of(*kinds, text=text, origin=_origin(words, given))
 
 
-def _rotated(letters: str) -> bool:
-    return len(letters) > len("abcdefghi") and letters.isalpha()
+def _enciphered(text: str, table: Mapping[int, str]) -> bool:
+    """Return whether letters become other letters, which is more than a change of case."""
+    changed = {(char, table[ord(char)]) for char in text if char.isalpha() and ord(char) in table}
+    return any(new.isalpha() and new.lower() != old.lower() for old, new in changed)
 
 
 def _span(text: str) -> str:

@@ -46,7 +46,9 @@ _SELECTS = frozenset(
 )
 _EXECUTES = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 _WITH_VALUE = (
-    _NARROWS | _SELECTS | frozenset(("-type", "-maxdepth", "-mindepth", "-printf", "-fprint", "-xtype", "-fstype"))
+    _NARROWS
+    | (_SELECTS - {"-nouser", "-nogroup"})
+    | frozenset(("-type", "-maxdepth", "-mindepth", "-printf", "-fprint", "-xtype", "-fstype"))
 )
 _FD_VALUES = frozenset(
     [
@@ -110,6 +112,8 @@ def parallel(walker: Walker, _: Call, words: list[str], given: Flow) -> Flow | N
             lists[-1].append(word)
     if not lists:
         lists = [_items(given, walker)]
+    if template and re.search(r"\s", plain(template[0])):
+        template[:1] = plain(template[0]).split()  # a shell reads the template: blanks in its first word part words
     flow = None
     for items in itertools.islice(itertools.product(*(each or [""] for each in lists)), MOST_ITEMS):
         flow = walker.script(" ".join(_filled(template, items)), keep=False)

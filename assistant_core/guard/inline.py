@@ -15,6 +15,10 @@ from assistant_core.guard.words import ansi
 LONGEST = 100_000  # characters
 MOST_FOUND = 64
 
+_LITERAL = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
+_ONE = f"(?:{_LITERAL.pattern})"
+_JOIN = re.compile(rf"\b(?:join|implode)\s*\(?\s*{_ONE}(?:\s*,\s*{_ONE})+\s*(?=[);}}]|$)")
+_CONCATENATION = re.compile(r"""(?P<left>(?P<quote>["'])[^"'\\]*)(?P=quote)\s*(?:\.\.?|\+)\s*(?P=quote)""")
 _SCHEDULE = re.compile(r"\s*(?:@\w+|(?:[\d*/,a-zA-Z-]+\s+){5})(?:root\s+(?=\S))?\s*(?P<command>.*)")
 
 
@@ -37,8 +41,9 @@ def _patterns(language: str) -> tuple[_Pattern, ...]:
 def walk(language: str, text: str, walker: Walker) -> None:
     """Walk the commands that stand in code."""
     found_any = False
+    text = _joined(text[:LONGEST])
     for pattern in _patterns(language):
-        for _, found in zip(range(MOST_FOUND), pattern.find.finditer(text[:LONGEST]), strict=False):
+        for _, found in zip(range(MOST_FOUND), pattern.find.finditer(text), strict=False):
             values = {name: _text(value) for name, value in found.groupdict("").items()}
             call = [_at_home(word.format_map(_Texts(values)), walker) for word in pattern.call]
             found_any = True
@@ -48,6 +53,19 @@ def walk(language: str, text: str, walker: Walker) -> None:
                 walker.run(call)
     if not found_any:
         walker.report.effect("READ")
+
+
+def _joined(text: str) -> str:
+    """Return code with its literals put together: `"r" . "m"`, `'r' + 'm'`, `join "", "r", "m"`."""
+    text, rounds = _JOIN.sub(_put_together, text), MOST_FOUND
+    while rounds and (found := _CONCATENATION.search(text)):
+        text, rounds = text[: found.end("left")] + text[found.end() :], rounds - 1
+    return text
+
+
+def _put_together(found: re.Match[str]) -> str:
+    between, *parts = (_text(each) for each in _LITERAL.findall(found[0]))
+    return repr(between.join(parts))
 
 
 def _at_home(word: str, walker: Walker) -> str:

@@ -54,6 +54,13 @@ _ALL = re.compile(
 _GLOB = re.compile(r"[*?\[]")
 _SETTINGS = frozenset((".ssh", ".gnupg", ".aws", ".kube", ".config", ".docker", ".local"))
 
+# Files whose text is run later: by cron, and by a shell that starts.
+CRON_FILE = re.compile(r"/etc/(ana)?crontab|/etc/cron\.d/.*|/var/spool/cron/.*")
+STARTUP_FILE = re.compile(
+    r"(?:.*/)?\.(?:(?:bash|zsh|ksh|xonsh)rc|(?:bash_|z)?profile|(?:bash_|z)log(?:in|out)|zshenv)"
+    r"|/etc/(?:profile|profile\.d/.*|bash\.bashrc|zsh/.*)"
+)
+
 
 class Place(NamedTuple):
     """Where a command of the line would run."""

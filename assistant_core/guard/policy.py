@@ -20,10 +20,10 @@ from assistant_core.guard.audit import Audit, Event
 from assistant_core.guard.corrections import Corrections
 from assistant_core.guard.evaluate import Evaluator
 from assistant_core.guard.files import Watched
-from assistant_core.guard.report import ALLOWED, Finding, Report, stronger
+from assistant_core.guard.report import ALLOWED, DECISIONS, Finding, Report, stronger
 from assistant_core.guard.rules import Programs
 from assistant_core.guard.state import Context
-from assistant_core.records import Verdict
+from assistant_core.records import Decision, Verdict
 from assistant_core.settings import Paths
 
 Scope = Literal["once", "session", "project", "always"]
@@ -40,11 +40,17 @@ class Judged(NamedTuple):
 
     `allowed_by` is "" (nothing: ask about what is not allowed), "correction" (its verdict is already in `verdict`),
     "session", "project" or "always" (an entry of the allow-list), "mode" (off, or warn: show it and run the line), or
-    "line" (for callers: a call of a line that was already approved).
+    "line" (for callers: a call of a line that was already approved). `found` is what was said before a correction.
     """
 
     verdict: Verdict
     allowed_by: str
+    found: Decision = "allow"
+
+    @property
+    def gravest(self) -> Decision:
+        """The graver of what was found and what was made of it: whoever lets the line pass has let this pass."""
+        return max(self.found, self.verdict.decision, key=DECISIONS.index)
 
 
 _OFF = Judged(ALLOWED["EXEC"], "mode")
@@ -138,9 +144,9 @@ class Policy:
         if required.decision != "allow":
             verdict, corrected = self._raised(verdict, required, context), ""
         if verdict.decision == "allow":
-            return Judged(verdict, corrected)
+            return Judged(verdict, corrected, found.decision)
         scope = "" if required.decision == "block" else self._allowed.covering(line, verdict, root)
-        return Judged(verdict, scope or ("mode" if mode == "warn" else ""))
+        return Judged(verdict, scope or ("mode" if mode == "warn" else ""), found.decision)
 
     def _verdict(self, walk: _Walk, context: Context, programs: Programs) -> Verdict:
         """Return the engine's verdict; where the engine fails, what it had found, and a question for the first time."""
@@ -160,9 +166,9 @@ class Policy:
         if not root:
             return ALLOWED["READ"]
         path = Path(root, PROJECT_FILE)
-        if self._project.path != path:
-            self._project = Watched(path, userrules.load_project, userrules.NONE, self._tell)
-        rules = self._project.get()
+        if (project := self._project).path != path:
+            self._project = project = Watched(path, userrules.load_project, userrules.NONE, self._tell)
+        rules = project.get()
         return ALLOWED["READ"] if rules is userrules.NONE else self._verdict(walk, context, rules.programs)
 
     def _raised(self, own: Verdict, required: Verdict, context: Context) -> Verdict:

@@ -62,6 +62,7 @@ _SHELL = frozenset(
 _PROCESS = frozenset(f"subprocess.{name}" for name in ("run", "call", "Popen", "check_call", "check_output"))
 _EXEC = re.compile(r"os\.(exec|spawn)[lvpe]+|pty\.spawn|(?:[\w.]+\.)?subproc_\w+")
 _SEEN_THROUGH = frozenset(sys.stdlib_module_names)  # what they do to files is in the tables above
+_SAME = frozenset(("sorted", "list", "reversed", "set", "tuple"))  # give the elements of their first argument
 _LISTS = re.compile(r"(?:os\.(walk|listdir|scandir)|glob\.i?glob|Path\.(iterdir|rglob|glob|walk))")
 
 
@@ -122,10 +123,13 @@ class Reader:
 
     def _assign(self, targets: list[ast.expr], node: ast.expr) -> None:
         found = self.value(node)
+        is_path = isinstance(node, ast.Call | ast.BinOp) and self.name(node) == "Path"  # or a list of them
         for target in targets:
             text = found if isinstance(found, str) else SPLIT.join(found)
             if isinstance(target, ast.Name):
                 self._walker.assign(target.id, text)
+                if is_path:
+                    self._names[target.id] = "Path"
             elif isinstance(target, ast.Tuple):
                 for index, each in enumerate(target.elts):
                     if isinstance(each, ast.Name):
@@ -151,15 +155,21 @@ class Reader:
             owner = self.name(node.value)
             return f"{owner}.{node.attr}" if owner else node.attr
         if isinstance(node, ast.Call):
-            made = self.name(node.func)
-            if made == "__import__" and node.args:
-                found = self.value(node.args[0])
-                return found if isinstance(found, str) else ""
-            if made.rsplit(".", 1)[-1] in ("Path", "PosixPath") or made.startswith(("Path.", "pathlib.Path.")):
-                return "Path"
+            return self._made(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             return self.name(node.left)
         return ""
+
+    def _made(self, node: ast.Call) -> str:
+        """Return the name of what a call makes."""
+        by = self.name(node.func)
+        if by in _SAME and node.args:
+            return self.name(node.args[0])
+        if by == "__import__" and node.args:
+            found = self.value(node.args[0])
+            return found if isinstance(found, str) else ""
+        made_path = by.rsplit(".", 1)[-1] in ("Path", "PosixPath") or by.startswith(("Path.", "pathlib.Path."))
+        return "Path" if made_path else ""
 
     def _call(self, node: ast.Call) -> None:
         name = self.name(node.func).replace("pathlib.Path", "Path")
@@ -270,6 +280,8 @@ class Reader:
             return self._walker.output(first)
         if _LISTS.fullmatch(name):
             return self._listed(node, name, first)
+        if name in _SAME and node.args:
+            return self.value(node.args[0])
         if made := _VALUES.get(name):
             return made(first, texts, self._walker)
         if isinstance(node.func, ast.Attribute) and node.func.attr in (

@@ -4,6 +4,7 @@ In: the text of one file. Out: its fields with their types. Raises `errors.Confi
 file and the field where something is missing, misspelt or of the wrong type.
 """
 
+import threading
 import tomllib
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -13,6 +14,8 @@ import msgspec
 from assistant_core.records import Crud, Decision
 
 T = TypeVar("T")
+
+_converting = threading.Lock()  # msgspec prepares a type when it is first used; two threads at once end the process
 
 Language = Literal[
     "argv", "shell", "xonsh", "xargs", "parallel", "find", "python", "js", "perl", "ruby", "php", "lua", "awk", "tcl",
@@ -39,6 +42,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     unless: list[str] = []
     after: str | None = None
     local: bool = True
+    mounts: str = ""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +113,8 @@ class _Wrappers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read(path: Path, kind: type[T]) -> T:
     """Return the file at `path` as `kind`. Raises ValueError that names file and field, and OSError."""
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        with _converting:
+            return msgspec.convert(found, kind)
     except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {error}. The fields are described in rules/RULES.md.") from error

@@ -5,9 +5,10 @@ the words it is about. Files are found by their first line and read when first n
 """
 
 import functools
+import itertools
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -20,8 +21,6 @@ from assistant_core.records import Crud
 FOLDER = Path(__file__).parent / "rules"
 WRAPPERS = FOLDER.parent / "wrappers.toml"
 PLAIN_PROGRAMS = FOLDER.parent / "programs.toml"
-
-MOST_HEADS = 2_000
 
 _ALTERNATIVES = re.compile(r"\|(?=!?-)")
 
@@ -55,7 +54,7 @@ class Program(NamedTuple):
     tables: Mapping[str, Table]
     rules: "tuple[Ready, ...]"
     cruds: Mapping[str, Crud]
-    by_head: "dict[str, tuple[Ready, ...]]"  # by the first operand, filled as calls come
+    by_head: "dict[str, tuple[Ready, ...]]"  # by the first operand, "" for any that no rule names
 
 
 Programs = Callable[[str], tuple[Program, ...]]  # name → what is said of it
@@ -93,11 +92,23 @@ def plain_programs() -> Mapping[str, Crud]:
     return {name: crud for crud in get_args(Crud) for name in listed.get(crud, "").split()}
 
 
-@functools.cache
 def programs(name: str) -> tuple[Program, ...]:
     """Return what the rule files and the table of wrappers say of the program `name`; nothing where none names it."""
-    wrapper = _wrappers().get(name)
-    return (*map(program, _index().get(name, ())), *((_wrapper(name),) if wrapper else ()))
+    return _programs(name) if name in _index() or name in _wrappers() else ()
+
+
+@functools.cache
+def _programs(name: str) -> tuple[Program, ...]:
+    return (*map(program, _index().get(name, ())), *((_wrapper(name),) if name in _wrappers() else ()))
+
+
+def warm() -> Iterator[Path]:
+    """Load one rule file after the other, yielding each: a call need not wait for what is loaded before."""
+    plain_programs()
+    _wrappers()
+    for path in dict.fromkeys(itertools.chain.from_iterable(_index().values())):
+        program(path)
+        yield path
 
 
 @functools.cache
@@ -111,8 +122,8 @@ def program(path: Path) -> Program:
     return compiled(load(path))
 
 
-def compiled(file: RuleFile) -> Program:
-    """Return a rule file with its patterns compiled."""
+def compiled(file: RuleFile, longest: int | None = None) -> Program:
+    """Return a rule file with its patterns compiled; they see `longest` characters of a text, or all."""
     classes: Mapping[Crud, list[str]] = {
         "READ": file.reads,
         "CREATE": file.creates,
@@ -121,8 +132,14 @@ def compiled(file: RuleFile) -> Program:
         "DELETE": file.deletes,
     }
     cruds = {path: crud for crud, listed in classes.items() for path in listed}
-    rules = tuple(Ready(rule, *_paths(rule), _checks(rule)) for rule in file.rule)
-    return Program(file, tables(file), rules, cruds, {})
+    rules = tuple(Ready(rule, *_paths(rule), _checks(rule, longest)) for rule in file.rule)
+    return Program(file, tables(file), rules, cruds, by_head(rules))
+
+
+def by_head(rules: "tuple[Ready, ...]") -> "dict[str, tuple[Ready, ...]]":
+    """Return the rules that a call's first operand leaves, in order."""
+    heads = frozenset(("",)).union(*(each.heads for each in rules))
+    return {head: tuple(each for each in rules if not each.heads or head in each.heads) for head in heads}
 
 
 def _paths(rule: Rule) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
@@ -133,22 +150,22 @@ def _paths(rule: Rule) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
 
 def crud(known: Program, call: Call) -> Crud:
     """Return the class of a call that no rule speaks about."""
+    return listed(known, call) or known.file.crud
+
+
+def listed(known: Program, call: Call) -> Crud | None:
+    """Return the class that a file lists for the call's subcommand; None where it lists none."""
     if known.cruds:
         for length in range(min(len(call.args), 4), -1, -1):
             if (found := known.cruds.get(" ".join(call.args[:length]))) and (length or not call.args):
                 return found
-    return known.file.crud
+    return None
 
 
 def first_fit(known: Program, asked: Asked) -> Fit | None:
     """Return the first rule that fits the call."""
     args = asked.call.args
-    head = args[0] if args else ""
-    ready = known.by_head.get(head)
-    if ready is None:
-        ready = tuple(each for each in known.rules if not each.heads or head in each.heads)
-        if len(known.by_head) < MOST_HEADS:
-            known.by_head[head] = ready
+    ready = (known.by_head.get(args[0]) if args else None) or known.by_head[""]
     for rule, _, subs, checks in ready:
         operands = _below(args, subs) if subs else args
         if operands is None:
@@ -166,12 +183,12 @@ def first_fit(known: Program, asked: Asked) -> Fit | None:
 
 def harmless(call: Call) -> bool:
     """Return whether the call says itself that it will change nothing."""
-    return any(holds(_pattern(pattern), call.options) for pattern in call.table.harmless)
+    return any(holds(_pattern(pattern), call) for pattern in call.table.harmless)
 
 
 def has_payload(call: Call, payload: Payload) -> list[str] | None:
     """Return the operands below the payload's subcommand where the payload applies to the call; else None."""
-    if any(holds(_pattern(pattern), call.options) for pattern in payload.unless):
+    if any(holds(_pattern(pattern), call) for pattern in payload.unless):
         return None
     return _below(call.args, _split(payload.sub))
 
@@ -189,44 +206,59 @@ def _below(args: list[str], subs: tuple[tuple[str, ...], ...]) -> list[str] | No
     return None
 
 
-Pattern = tuple[tuple[bool, str, re.Pattern[str] | None], ...]
+Search = Callable[[str], object]  # text → whether there is a match
+Pattern = tuple[tuple[bool, str, Search | None], ...]
+
+
+def alternatives(pattern: str) -> list[tuple[bool, str, str | None]]:
+    """Split an option pattern, `A`, `!A`, `A=regex` and `|` between them: is it to be given, its name, its value."""
+    split = ((each, each.removeprefix("!").partition("=")) for each in _ALTERNATIVES.split(pattern))
+    return [(not each.startswith("!"), name, value if equals else None) for each, (name, equals, value) in split]
 
 
 @functools.cache
-def _pattern(text: str) -> Pattern:
-    """Read an option pattern: `A`, `!A`, `A=regex`, and `|` between alternatives."""
-    found = []
-    for each in _ALTERNATIVES.split(text):
-        name, equals, value = each.removeprefix("!").partition("=")
-        found.append((not each.startswith("!"), name, re.compile(value) if equals else None))
-    return tuple(found)
+def _pattern(text: str, longest: int | None = None) -> Pattern:
+    return tuple(
+        (wanted, name, None if value is None else _cut(re.compile(value).fullmatch, longest))
+        for wanted, name, value in alternatives(text)
+    )
 
 
-def holds(pattern: Pattern, options: Mapping[str, list[str]]) -> bool:
-    """Return whether one of the alternatives of an option pattern holds."""
-    for wanted, name, value in pattern:
-        given = name in options and (value is None or any(value.fullmatch(paths.plain(text)) for text in options[name]))
+def _cut(search: Search, longest: int | None) -> Search:
+    return search if longest is None else lambda text: search(text[:longest])
+
+
+def holds(pattern: Pattern, call: Call) -> bool:
+    """Return whether one of the alternatives of an option pattern holds; any spelling of an option will do."""
+    names, options = call.table.names, call.options
+    for wanted, spelling, fits in pattern:
+        name = names.get(spelling, spelling)
+        given = name in options and (fits is None or any(fits(paths.plain(text)) for text in options[name]))
         if given == wanted:
             return True
     return False
 
 
-def _checks(rule: Rule) -> tuple[Check, ...]:
+def _checks(rule: Rule, longest: int | None) -> tuple[Check, ...]:
     """Return the rule's conditions, the cheapest first."""
+
+    def search(pattern: str) -> Search:
+        return _cut(re.compile(pattern).search, longest)
+
     checks: list[Check | None] = [
         _program(frozenset(rule.program)) if rule.program else None,
-        *(_given(_pattern(pattern), wanted=True) for pattern in rule.options),
-        *(_given(_pattern(pattern), wanted=False) for pattern in rule.unless),
+        *(_given(_pattern(pattern, longest), wanted=True) for pattern in rule.options),
+        *(_given(_pattern(pattern, longest), wanted=False) for pattern in rule.unless),
         _elevated if rule.elevated else None,
         _flow(frozenset(rule.stdin)) if rule.stdin else None,
         _count(rule.count) if rule.count else None,
-        *(_operand(index, text) for index, text in enumerate((rule.arg1, rule.arg2, rule.arg3)) if text),
-        _operand(-1, rule.last) if rule.last else None,
-        _some(rule.args) if rule.args else None,
-        _none(rule.no_args) if rule.no_args else None,
-        _source(rule.source) if rule.source else None,
-        _text(rule.text) if rule.text else None,
-        _fed(rule.fed_by) if rule.fed_by else None,
+        *(_operand(index, search(text)) for index, text in enumerate((rule.arg1, rule.arg2, rule.arg3)) if text),
+        _operand(-1, search(rule.last)) if rule.last else None,
+        _some(search(rule.args)) if rule.args else None,
+        _none(search(rule.no_args)) if rule.no_args else None,
+        _source(search(rule.source)) if rule.source else None,
+        _text(search(rule.text)) if rule.text else None,
+        _fed(search(rule.fed_by)) if rule.fed_by else None,
         _targets(rule) if rule.targets else None,
     ]
     return tuple(check for check in checks if check)
@@ -237,7 +269,7 @@ def _program(names: frozenset[str]) -> Check:
 
 
 def _given(pattern: Pattern, *, wanted: bool) -> Check:
-    return lambda asked, _: () if holds(pattern, asked.call.options) is wanted else None
+    return lambda asked, _: () if holds(pattern, asked.call) is wanted else None
 
 
 def _elevated(asked: Asked, _: list[str]) -> tuple[str, ...] | None:
@@ -255,35 +287,29 @@ def _count(text: str) -> Check:
     return lambda _, args: () if least <= len(args) <= most else None
 
 
-def _operand(index: int, text: str) -> Check:
-    search = re.compile(text).search
+def _operand(index: int, search: Search) -> Check:
     return lambda _, args: (
         (args[index],) if len(args) > max(index, 0) and search(paths.plain(args[index])) else None
     )  # fmt: skip
 
 
-def _some(text: str) -> Check:
-    search = re.compile(text).search
+def _some(search: Search) -> Check:
     return lambda _, args: tuple(arg for arg in args if search(paths.plain(arg))) or None
 
 
-def _none(text: str) -> Check:
-    search = re.compile(text).search
+def _none(search: Search) -> Check:
     return lambda _, args: None if any(search(paths.plain(arg)) for arg in args) else ()
 
 
-def _text(text: str) -> Check:
-    search = re.compile(text).search
+def _text(search: Search) -> Check:
     return lambda asked, _: () if search(paths.plain(" ".join(asked.call.words))) else None
 
 
-def _fed(text: str) -> Check:
-    search = re.compile(text).search
+def _fed(search: Search) -> Check:
     return lambda asked, _: () if search(asked.feeds) else None
 
 
-def _source(text: str) -> Check:
-    search = re.compile(text).search
+def _source(search: Search) -> Check:
 
     def check(asked: Asked, _: list[str]) -> tuple[str, ...] | None:
         words = (word for word in asked.call.words if not word.isascii())
@@ -325,4 +351,9 @@ def _picker(of: str) -> Callable[[Call, list[str]], list[str]]:
     if re.fullmatch(r"arg\d", of):
         index = int(of[-1])
         return lambda _, args: args[index - 1 : index]
-    return lambda call, _: call.options.get(of, [])
+    return lambda call, _: values(call, of)
+
+
+def values(call: Call, option: str) -> list[str]:
+    """Return the values of an option, by any of its spellings."""
+    return call.options.get(call.table.names.get(option, option), [])

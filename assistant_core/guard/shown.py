@@ -18,7 +18,7 @@ MOST_WORDS = 12  # named in a sentence
 def finding(fit: Fit, call: Call, place: paths.Place) -> Finding:
     """Return what is to be said of a rule that fits."""
     rule = fit.rule
-    resolved = tuple(paths.resolved(word, place) for word in fit.words) if rule.targets else ()
+    resolved = tuple(paths.resolved(word, place) for word in dict.fromkeys(fit.words)) if rule.targets else ()
     reason = rule.reason.format_map(_fields(fit, call, place, paths.plain))
     safer = _line(rule.safer.format_map(_fields(fit, call, place, _quoted))) if rule.safer else None
     return Finding(rule.verdict, rule.name, reason, resolved, safer)

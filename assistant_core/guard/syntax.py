@@ -84,8 +84,12 @@ def parse(text: str, until: float | None = None) -> Node:
 
 
 def _root(source: bytes, until: float | None) -> tree_sitter.Node | None:
-    """Return the root of the parse; None where that would take too long."""
-    parser = _parser()
+    """Return the root of the parse; None where that would take too long.
+
+    Every text has a parser of its own: one that two threads use ends the process, and one that an exception stopped
+    goes on with the old text when it is asked about the next.
+    """
+    parser = tree_sitter.Parser(_language())
     if len(source) <= LONGEST_UNTIMED:
         return parser.parse(source).root_node
     end = until or deadline()
@@ -94,14 +98,15 @@ def _root(source: bytes, until: float | None) -> tree_sitter.Node | None:
     try:
         tree = parser.parse(lambda at, _: source[at:], progress_callback=lambda _, __: time.thread_time() > end)
     except ValueError:  # stopped
-        parser.reset()
         return None
+    except SystemError as error:  # what tree-sitter makes of Ctrl-C in the second function once it came in the first
+        raise error.__cause__ or error from None
     return tree.root_node
 
 
 @functools.cache
-def _parser() -> tree_sitter.Parser:
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+def _language() -> tree_sitter.Language:
+    return tree_sitter.Language(tree_sitter_bash.language())
 
 
 class _Reader:

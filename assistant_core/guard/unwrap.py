@@ -5,7 +5,7 @@ In: a call, and where its rule file says that code stands. Out: what the code pr
 
 import re
 
-from assistant_core.guard import codes, paths, words, xonsh
+from assistant_core.guard import codes, mounts, paths, rules, words, xonsh
 from assistant_core.guard.calls import Call
 from assistant_core.guard.flows import Flow
 from assistant_core.guard.rulefile import Payload
@@ -36,7 +36,8 @@ def _walked(walker: Walker, payload: Payload, call: Call, operands: list[str], g
         inner = call.payload if origin == "args" else call.words
         return host(walker, call, inner, given) if inner or origin != "args" else None
     if language == "argv":
-        return _command(walker, call.payload, given) if call.payload else None
+        inner = mounts.outside(call.payload, rules.values(call, payload.mounts)) if payload.mounts else call.payload
+        return _command(walker, inner, given) if inner else None
     if origin == "stdin":
         return (
             fed(walker, language, given, local=payload.local) if _reads_stdin(payload, call, operands, given) else None
@@ -46,10 +47,17 @@ def _walked(walker: Walker, payload: Payload, call: Call, operands: list[str], g
     texts = _texts(payload, call, operands)
     if payload.after:
         texts = [text[found.end() :] for text in texts if (found := re.search(payload.after, text))]
+    if origin == "-c" and language == "shell" and texts and (given_to_it := _after(texts[-1], call.words)):
+        return walker.script_with(texts[-1], given_to_it, given)
     flow = None
     for text in texts:
         flow = walker.code(language, text, given, local=payload.local) or flow
     return flow or (OPAQUE if texts else None)
+
+
+def _after(code: str, argv: list[str]) -> list[str]:
+    """Return the words after the code: `$0`, `$1`, ... of `sh -c CODE`."""
+    return argv[argv.index(code) + 1 :] if code in argv else []
 
 
 def _command(walker: Walker, payload: list[str], given: Flow) -> Flow:
@@ -105,7 +113,7 @@ def _texts(payload: Payload, call: Call, operands: list[str]) -> list[str]:
     if origin.startswith("arg"):
         index = int(origin[3:]) - 1
         return operands[index : index + 1]
-    values = call.options.get(origin, [])
+    values = rules.values(call, origin)
     return [value or (operands[0] if operands else "") for value in values]
 
 

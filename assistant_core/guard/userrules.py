@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from assistant_core import guard
-from assistant_core.guard import paths, rules
+from assistant_core.guard import paths, patterns, rules
 from assistant_core.guard.evaluate import Evaluator
 from assistant_core.guard.report import Report
 from assistant_core.guard.rulefile import Rule, RuleFile, read
@@ -59,19 +59,15 @@ class Overlay:
 
     def _laid_over(self, name: str, own: list[Rule], shipped: tuple[Program, ...]) -> tuple[Program, ...]:
         crud = rules.plain_programs().get(name, "EXEC")
-        first = rules.compiled(RuleFile(program=[name], crud=crud, rule=own))
+        first = rules.compiled(RuleFile(program=[name], crud=crud, rule=own), patterns.LONGEST)
         if not shipped:
             return (first,)
-        return tuple(
-            each._replace(
-                rules=first.rules if self._alone else (*first.rules, *self._left(each)),
-                by_head={},
-            )
-            for each in shipped
-        )
+        return tuple(self._before(first.rules, each) for each in shipped)
 
-    def _left(self, shipped: Program) -> Iterator[Ready]:
-        return (ready for ready in shipped.rules if ready.rule.name not in self._off)
+    def _before(self, own: tuple[Ready, ...], shipped: Program) -> Program:
+        left = () if self._alone else (ready for ready in shipped.rules if ready.rule.name not in self._off)
+        ready = (*own, *left)
+        return shipped._replace(rules=ready, by_head=rules.by_head(ready))
 
 
 NONE = Overlay(OwnRules())
@@ -122,6 +118,16 @@ def _problems_of(rule: Rule) -> Iterator[str]:
         rules.compiled(RuleFile(program=rule.program, rule=[rule]))
     except re.error as error:
         yield f"{error.pattern!r} is no regular expression: {error}"
+    else:
+        yield from filter(None, map(patterns.problem, _expressions(rule)))
+
+
+def _expressions(rule: Rule) -> Iterator[str]:
+    """Yield the regular expressions of a rule."""
+    operands = (rule.args, rule.no_args, rule.arg1, rule.arg2, rule.arg3, rule.last)
+    yield from filter(None, (*operands, rule.source, rule.fed_by, rule.text))
+    for pattern in (*rule.options, *rule.unless):
+        yield from (value for _, _, value in rules.alternatives(pattern) if value)
 
 
 EXAMPLES_RUN_IN = Context({"HOME": "/home/ada"}, "/home/ada/work/app", "/home/ada")  # as rules/RULES.md says

@@ -25,6 +25,9 @@ class Walker(Protocol):
     def script(self, text: str, given: Flow = NONE, *, keep: bool = False, local: bool = True) -> Flow:
         """Walk shell code."""
 
+    def script_with(self, text: str, arguments: list[str], given: Flow = NONE) -> Flow | None:
+        """Walk shell code that another process runs with arguments: `$0`, `$1`, ..."""
+
     def code(self, language: str, text: str, given: Flow = NONE, *, local: bool = True) -> Flow | None:
         """Walk code in any language."""
 

@@ -23,7 +23,7 @@ _PYTHON = re.compile(
     re.MULTILINE,
 )
 MOST_LINES = 300  # of a block
-_HELP = re.compile(r"\s*[\w.]+\?\??\s*")
+_SHOWN = re.compile(r"\s*(?:[\w.]+\?\??|\$\w+(?:\[[^\]$@`]*\])?)\s*")  # `name?` and `$NAME`: printed
 _STATEMENT = re.compile(r"""(?>[^;'"()\[\]{}]|'[^']*'|"(?:[^"\\]|\\.)*"|\([^()]*\)|\[[^\[\]]*\])*+;""")
 _BEFORE = re.compile(r"[ \t]*(?:\$?[\w.]+(?:\[[^\]]*\])?[ \t]+=[ \t]|import\b|from\b|[\w.]+\()")
 _STATEMENTS = (ast.Call, ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assert, ast.Delete, ast.ListComp)
@@ -54,13 +54,16 @@ def prepared(code: str) -> str:
 
 def walk(line: str, walker: Walker) -> bool:
     """Walk a line as xonsh's Python, if it is that; return whether it is."""
+    if _SHOWN.fullmatch(line):
+        walker.report.effect("READ")
+        return True
     if len(line) > LONGEST or not _PYTHON.search(line):
         return False
     tree = parsed(prepared(line))
     if tree is not None and _is_python(tree):
         Reader(walker).walk(tree)
         return True
-    return _HELP.fullmatch(line) is not None or (_block if _is_block(line) else _mixed)(line, walker)
+    return (_block if _is_block(line) else _mixed)(line, walker)
 
 
 def _mixed(line: str, walker: Walker) -> bool:

@@ -2,7 +2,8 @@
 
 In: a line about to run, and xonsh's process specifications while it runs. Out: nothing, and it runs; or the line is
 stopped and xonsh goes back to the prompt. The second gate is for what the first cannot see (aliases, `@(…)`, globs,
-variables) and is silent where the first has spoken. After a verdict against a line, whatever goes wrong means no.
+variables) and only speaks of what is graver than the first has let pass. After a verdict against a line, whatever goes
+wrong means no.
 """
 
 import os
@@ -19,6 +20,7 @@ from assistant_core.shell.session import Session
 if TYPE_CHECKING:
     from assistant_core.guard import Context
     from assistant_core.guard.policy import Judged, Policy
+    from assistant_core.records import Decision
 
 STOPPED = 130  # exit code of a line that was not run
 MOST_INTERPRETER = 4  # words before a script's own: `/usr/bin/env -S python3 script`
@@ -42,7 +44,7 @@ class Running:
     def __init__(self, line: str, pipeline: object) -> None:
         self.line = line
         self.pipeline = pipeline  # xonsh's last one before this line
-        self.settled = False  # the first gate has spoken: the second is silent
+        self.covered: Decision = "allow"  # by an answer to the first gate: the second is silent up to this
         self.stopped = False  # by the second gate
         self.approved: set[object] = set()  # calls that the second gate need not ask about again
         self.events: list[Event] = []
@@ -68,13 +70,14 @@ class Gate:
         allowed = self._allowed(running, "", cwd, lambda policy, context: policy.judge(cmd, context))
         if not allowed:
             stop_line()
-        running.settled = bool(running.events)
+        if running.events:
+            running.covered = running.events[0].judged.gravest
         self._running = running
 
     def check_call(self, spec: Any, **_: object) -> None:  # noqa: ANN401 - xonsh's SubprocSpec has no types
         """Return if the process or alias that `spec` starts may run; stop the line otherwise. Runs in any thread."""
         running = self._running
-        if running is None or running.settled:
+        if running is None or running.covered == "block":
             return
         if running.stopped:
             _stop_call(spec)
@@ -118,9 +121,10 @@ class Gate:
         return self._decided(running, Event(runs or running.line, judged, "", micros), context, runs)
 
     def _decided(self, running: Running, event: Event, context: "Context", runs: str) -> bool:
-        from assistant_core.shell.judgement import RUNS, Subject, decide, similar  # noqa: PLC0415 - for few lines
+        from assistant_core.shell.judgement import RUNS, Subject, covers, decide, similar  # noqa: PLC0415 - few lines
 
-        if runs and similar(event.judged.verdict, runs) in running.approved:
+        verdict = event.judged.verdict
+        if runs and (covers(running.covered, verdict) or similar(verdict, runs) in running.approved):
             return True
         subject = Subject(running.line, runs, event.judged, context)
         try:
@@ -134,7 +138,7 @@ class Gate:
             question.write("assistant: not run\n")
             self._session.xsh.env["LAST_RETURN_CODE"] = STOPPED
             return False
-        running.approved.add(similar(event.judged.verdict, runs))
+        running.approved.add(similar(verdict, runs))
         running.events.append(event)
         return True
 
@@ -143,7 +147,7 @@ class Gate:
         if self._failure_accepted or not question.can_ask():
             self._session.tell(f"the guard failed and lines run unjudged; {self._session.log.file} says where")
             return True
-        from assistant_core.shell import typed  # noqa: PLC0415 - for few lines
+        from assistant_core.shell import typed  # noqa: PLC0415 - few lines
 
         with question.reader(self._session.settings.guard.timeout_s, lambda: typed.forget(self._session.xsh)) as read:
             self._failure_accepted = (read(_FAILED) or "").lower() in ("y", "yes")

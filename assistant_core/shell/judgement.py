@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from assistant_core.guard import Context
 from assistant_core.guard.policy import Judged, Policy, git_root
-from assistant_core.records import Verdict
+from assistant_core.guard.report import DECISIONS
+from assistant_core.records import Decision, Verdict
 from assistant_core.shell import consequences, dialog, question, screen, typed
 from assistant_core.shell.session import Session
 
@@ -47,6 +48,11 @@ def decide(session: Session, policy: Policy, subject: Subject) -> str:
     if not question.can_ask():
         return _unasked(subject)
     return _ask(session, policy, subject, by_word=decision == "block" or mode == "strict")
+
+
+def covers(approved: Decision, verdict: Verdict) -> bool:
+    """Return whether an answer to a line of that gravity is an answer to what the line was expanded to."""
+    return DECISIONS.index(verdict.decision) <= DECISIONS.index(approved)
 
 
 def similar(verdict: Verdict, runs: str) -> object:

@@ -5,6 +5,7 @@ when the first prompt is on the screen.
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from assistant_core.shell import meta, program, recorder, typed, variables
@@ -13,6 +14,7 @@ from assistant_core.shell.session import Session
 
 SETTLE_S = 0.05  # after the first paint
 UNSEEN_S = 0.3  # where the first paint cannot be seen
+PAUSE_S = 0.02  # between rule files, a millisecond of work each
 
 
 def install(session: Session) -> None:
@@ -75,12 +77,21 @@ def _prepare(session: Session, delay_s: float) -> None:
     def prepare() -> None:
         time.sleep(delay_s)
         from assistant_core import redact  # noqa: F401, PLC0415 - now rather than at the first command
-        from assistant_core.guard import policy  # noqa: F401, PLC0415 - as above
+        from assistant_core.guard import policy, rules  # noqa: F401, PLC0415 - as above
 
         if session.settings.record.enabled:
             session.journal.prepare()
+        if session.settings.guard.enabled and session.settings.guard.mode != "off":
+            _warm(session, rules.warm())
 
     session.submit(prepare)
+
+
+def _warm(session: Session, loaded: Iterator[object]) -> None:
+    """Load the guard's rules, one file at a time, between the background's other jobs."""
+    if next(loaded, None):
+        time.sleep(PAUSE_S)
+        session.submit(lambda: _warm(session, loaded))
 
 
 def _connect(session: Session) -> None:

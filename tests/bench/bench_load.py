@@ -41,7 +41,8 @@ def start(kind: str) -> tuple[float, float, float, list[str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "nothing.py").write_text("def _load_xontrib_(xsh, **_):\n    return {}\n")
-        environ = {"PYTHONPATH": name, "XONTRIBS_AUTOLOAD_DISABLED": "1", "XONTRIB_ASSISTANT_SERVICE_ENABLED": "1"}
+        search = os.pathsep.join(filter(None, (name, os.environ.get("PYTHONPATH"))))
+        environ = {"PYTHONPATH": search, "XONTRIBS_AUTOLOAD_DISABLED": "1", "XONTRIB_ASSISTANT_SERVICE_ENABLED": "1"}
         home = Home(folder, rc=RC.format(module=MODULES[kind]), **environ)
         began = time.perf_counter()
         with Terminal(home.xonsh("-i"), home.environ, folder) as terminal:
