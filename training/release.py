@@ -13,13 +13,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from assistant_core.engine import calibration, registry
 from assistant_core.engine.command import CommandModel
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
-from training import export, foresight, publicset, safety
+from training import calibrate, export, publicset, safety
 from training.records import Row
 from training.tokenizer import Tokenizer
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 # Exit codes stand in our corpora only behind a line to be repaired, never within a session.
 TRAINED = tuple(piece.value for piece in Piece if piece is not Piece.EXIT)
-ASKED = 1500  # lines of held-out sessions, for the calibration
+ASKED = 5000  # questions from held-out sessions, for the calibration
 
 
 class Made(NamedTuple):
@@ -76,19 +75,16 @@ def learned(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
 
 def _scores(gguf: Path, words: Tokenizer, held: list[Row]) -> dict[str, Any]:
     texts = [text for row in held for text in row.texts]
-    asked = foresight.items([row for row in held if row.task == "session"], most=ASKED)
+    sessions = [row for row in held if row.task == "session"]
     with closing(CommandModel(gguf)) as model:
-        found = foresight.foresee(model, asked, TRAINED)
+        observed = calibrate.observe(model, sessions, most=ASKED)
+        fitted = calibrate.fit(observed)
         safe = safety.check(model)
-        public = publicset.score(model)
-    at_empty = [each.right for each, item in zip(found, asked, strict=True) if not item.typed]
-    return {
-        calibration.SCORE: foresight.fit(found)._asdict(),
-        "tokens_per_byte": sum(len(words.encode(text)) for text in texts) / sum(len(text.encode()) for text in texts),
-        "next_line_at_1": float(np.mean(at_empty)),
-        "line_after_first_word_at_1": float(
-            np.mean([each.right for each, item in zip(found, asked, strict=True) if item.typed])
-        ),
-        "public": public,
-        "safety": f"{safe.passed} of {safe.items}",
-    }
+        return {
+            calibration.SCORE: fitted._asdict(),
+            "calibration_error": calibrate.error(fitted, observed),
+            "tokens_per_byte": sum(len(words.encode(text)) for text in texts)
+            / sum(len(text.encode()) for text in texts),
+            "public": publicset.score(model),
+            "safety": f"{safe.passed} of {safe.items}",
+        }
