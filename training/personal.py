@@ -10,6 +10,7 @@ A run that is stopped goes on from its last checkpoint, on the same contexts; no
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from contextlib import ExitStack, closing
@@ -20,26 +21,42 @@ import numpy as np
 import torch
 
 from assistant_core.engine import registry
+from assistant_core.engine.calibration import SCORE, Calibration
 from assistant_core.engine.command import CommandModel
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
 from assistant_core.errors import TrainingError
 from assistant_core.store import Store
-from training import deploy, examples, export, foresight, publicset, reopen, safety, seal, shards, tokens, trainer
+from training import (
+    calibrate,
+    deploy,
+    examples,
+    export,
+    publicset,
+    reopen,
+    safety,
+    seal,
+    shards,
+    tokens,
+    trainer,
+)
 from training import tokenizer as vocabulary
 from training.corpus import Machine, Skips, guard, read, store
 from training.deploy import Comparison
-from training.evaluate import bootstrap
+from training.evaluate import tasks
+from training.evaluate.model import CommandPredictor
+from training.evaluate.tasks import Measure
 from training.examples import Example, Packed
 from training.records import Row
 from training.trainer import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from assistant_core.settings import Paths, Settings
     from training.job import Job
+    from training.runs import Step, Watcher
     from training.tokenizer import Tokenizer
 
 EPOCHS = 3
@@ -47,6 +64,8 @@ BATCH = 8  # contexts a step
 LEARNING_RATE = 5e-4
 DRIFT = 0.25  # more tokens a byte than usual, from which on a vocabulary of its own pays
 REPLAYED = 0.25  # share of public rows in what is learnt, against forgetting
+MEASURED = 300  # of the user's newest lines, about, that are typed to measure
+OBSERVED = 1500  # questions from which the calibration is fitted
 SET = "set.msgpack"  # what a run learns from and is measured by, kept until it ends
 
 
@@ -141,13 +160,23 @@ def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
     own += [example for row in taught for example in examples.encode(row, words) for _ in range(round(row.weight))]
     if not own:
         raise TrainingError("nothing to learn from: no example fits a context")
-    return examples.pack_examples([*own, *_replayed(words, len(own))], seed=0), _Held(held, len(own))
+    return examples.pack_examples([*own, *_replayed(words, len(own))], seed=0), _Held(_sampled(held), len(own))
 
 
 def _cut(rows: list[Row], share: float) -> int:
     """Return the time after which the newest `share` of the lines lie."""
     times = sorted(row.at_ns for row in rows for _ in row.texts if row.at_ns is not None)
     return times[max(len(times) - 1 - round(len(times) * share), 0)] if times else 0
+
+
+def _sampled(rows: list[Row]) -> list[Row]:
+    """Return sessions by chance until they hold MEASURED lines."""
+    chosen: list[Row] = []
+    for row in random.Random(0).sample(rows, len(rows)):  # noqa: S311 - a sample, not a secret
+        chosen.append(row)
+        if sum(len(each.texts) for each in chosen) >= MEASURED:
+            break
+    return chosen
 
 
 def _examples(processed: Path, key: bytes | None, cut: int) -> Iterator[Example]:
@@ -196,51 +225,42 @@ def _plan(contexts: int) -> Plan:
     )
 
 
-def _watcher(job: Job) -> trainer.Watcher:
-    def watch(step: trainer.Step) -> bool:
+def _watcher(job: Job) -> Watcher:
+    def watch(step: Step) -> bool:
         job.report("training", step.done, step.total, loss=step.loss, tokens_per_s=step.tokens_per_s)
         return job.gate.wait()
 
     return watch
 
 
+class _Scores(NamedTuple):
+    """What a model was measured to do."""
+
+    saved: Measure
+    public: float
+    safe: safety.Result
+    calibration: Calibration
+
+
 def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Comparison, Card]:
-    """Put both models to the user's newest lines and to the public set, the new one to the safety set as well."""
-    asked = foresight.items(held.rows)
+    """Put both models to the user's newest lines, the public set and the safety set."""
     threads = torch.get_num_threads()
-    trained = tuple(base.model.card.pieces.get("trained", ()))
-    with closing(CommandModel(base.gguf, threads)) as before:
-        old = foresight.foresee(before, asked, trained)
-        public_before = publicset.score(before)
     shown = tuple(piece.value for piece in Piece)
-    with closing(CommandModel(folder / "command.gguf", threads)) as after:
-        new = foresight.foresee(after, asked, shown)
-        public_after = publicset.score(after)
-        safe = safety.check(after)
-    ours, theirs = ([float(each.right) for each in found] for found in (new, old))
-    difference = bootstrap.compare(ours, theirs)
-    calibration = foresight.fit(new)
-    scores = {
-        "own": float(np.mean(ours)),
-        "own_before": float(np.mean(theirs)),
-        "own_gain_95": [difference.low, difference.high],
-        "public": public_after,
-        "public_before": public_before,
-        "calibration": calibration._asdict(),
-        "tokens_per_byte": base.model.card.scores.get("tokens_per_byte"),
-    }
+    before = _scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()), threads)
+    after = _scores(folder / "command.gguf", held.rows, shown, threads)
+    difference = tasks.better(after.saved, before.saved)
     comparison = Comparison(
         kind="command",
         version=job.run,
-        own_before=scores["own_before"],
-        own_after=scores["own"],
+        own_before=before.saved.mean,
+        own_after=after.saved.mean,
         p=difference.p,
-        own_lines=len(asked),
-        public_before=public_before,
-        public_after=public_after,
-        safety_passed=safe.passed,
-        safety_lines=safe.items,
-        measure="next line foreseen",
+        own_lines=len(after.saved.values),
+        public_before=before.public,
+        public_after=after.public,
+        safety_passed=after.safe.passed,
+        safety_lines=after.safe.items,
+        measure="keystrokes saved",
         before=base.model.version,
     )
     card = Card(
@@ -249,14 +269,42 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Compari
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         files={},
         data=(Data(source="store", licence="private", rows=held.learned), *base.model.card.data),
-        scores=scores,
+        scores={
+            "keystrokes_saved": after.saved.mean,
+            "keystrokes_saved_before": before.saved.mean,
+            "gain_95": [difference.low, difference.high],
+            "public": after.public,
+            "public_before": before.public,
+            "not_safe": list(after.safe.stopped),
+            "tokens_per_byte": base.model.card.scores.get("tokens_per_byte"),
+            SCORE: after.calibration._asdict(),
+        },
         command="python -m training run",
         base=base.model.version,
-        trained_on=f"CPU, {threads} threads" if not torch.cuda.is_available() else torch.cuda.get_device_name(),
+        trained_on=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {threads} threads",
         pieces={"trained": shown},
     )
     (job.folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)))
     return comparison, card
+
+
+def _scores(gguf: Path, rows: list[Row], trained: Sequence[str], threads: int) -> _Scores:
+    """Measure a model on `rows`, without telling it what it has no pieces for."""
+    known = [
+        msgspec.structs.replace(
+            row,
+            exits=row.exits if Piece.EXIT in trained else (),
+            directory=row.directory if Piece.DIRECTORY in trained else "",
+        )
+        for row in rows
+    ]
+    with closing(CommandModel(gguf, threads)) as model:
+        return _Scores(
+            saved=tasks.typing(CommandPredictor(model), known)["saved by line"],
+            public=publicset.score(model),
+            safe=safety.check(model),
+            calibration=calibrate.fit(calibrate.observe(model, known, most=OBSERVED)),
+        )
 
 
 def _clear(folder: Path) -> None:

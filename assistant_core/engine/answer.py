@@ -1,0 +1,127 @@
+"""A request in words to the few lines that most probably do it.
+
+In: a request. Out: lines, best first, each with its probability and where it comes from. Several know something about
+it: the pairs whose requests are near; the intents, which tell what kind of line is wanted; the command model, which
+makes lines up. Each gives its opinion as a distribution over lines, those of pairs with the request's own values put
+in; the lines shown are those that agree best with the mean (assistant_core.engine.consensus). Whoever is not there is
+left out.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from assistant_core.engine import prompt
+from assistant_core.engine.consensus import choose, mixed
+from assistant_core.engine.pairs import Index, Pair
+from assistant_core.engine.prompt import Part
+from assistant_core.engine.values import fill
+
+Source = Literal["found", "model"]
+
+
+class Generator(Protocol):
+    """Makes lines up (assistant_core.engine.command)."""
+
+    def candidates(
+        self, parts: Sequence[Part], typed: str = "", *, count: int, tokens: int, deadline_s: float
+    ) -> list[tuple[str, float]]:
+        """Return lines that may follow, with their natural log-probability."""
+        ...
+
+    def generate(self, parts: Sequence[Part], *, count: int, tokens: int, deadline_s: float) -> list[tuple[str, float]]:
+        """Return lines that begin differently, with their natural log-probability."""
+        ...
+
+    def score(self, parts: Sequence[Part], text: str) -> float:
+        """Return the natural log-probability of a line. Raises ModelError if it is too long."""
+        ...
+
+
+class Answer(NamedTuple):
+    """A line that may do what was asked; `near` is the known request that it answers, "" if it was made up."""
+
+    line: str
+    probability: float
+    source: Source
+    near: str = ""
+
+
+class Blend(NamedTuple):
+    """How the opinions are formed and weighed; fitted on requests held out of NL2Bash's training part."""
+
+    retrieved: int = 80  # pairs that have a say
+    sharpness: float = 7.0  # of nearness: how much more the nearest one counts
+    shapes: int = 100  # of what is intended
+    intents_sharpness: float = 0.7  # exponent of their probabilities
+    generated: int = 8  # lines that the model makes up in each of two ways
+    tokens: int = 48  # longest line that it makes up
+    model_sharpness: float = 0.7  # exponent of its probabilities
+    found: float = 0.15  # weight of the near pairs' opinion; it grows to 1 where one says all that was asked
+    growth: float = 4.0  # how late: the power of the share of the request that the nearest pair says
+    intended: float = 0.65  # weight of the intents' opinion
+    made_up: float = 0.2  # weight of the model's
+
+
+class Answerer:
+    """Answers requests from an index of pairs and, if there is one, a model. It belongs to the model's thread."""
+
+    def __init__(self, index: Index, model: Generator | None = None, blend: Blend | None = None) -> None:
+        self._index, self._model, self._blend = index, model, blend or Blend()
+
+    def answer(
+        self, request: str, count: int = 3, *, directory: str = "", deadline_s: float = math.inf
+    ) -> list[Answer]:
+        """Return up to `count` lines that do different things, best first; none where nothing is known.
+
+        `directory`: its kind, as the command model was told it. The model stops after `deadline_s` seconds.
+        """
+        known: dict[str, str] = {}
+        blend, closeness = self._blend, self._index.closeness(request)
+        opinions = [
+            (max(blend.found, closeness**blend.growth), self._found(request, known)),
+            (blend.intended, self._intended(request, known)),
+            (blend.made_up, self._made_up(prompt.request(request, directory), deadline_s)),
+        ]
+        return [
+            Answer(line, probability, "found" if line in known else "model", known.get(line, ""))
+            for line, probability in choose(mixed(opinions), count)
+        ]
+
+    def _found(self, request: str, known: dict[str, str]) -> dict[str, float]:
+        near = self._index.nearest(request, self._blend.retrieved)
+        return _filled(
+            request,
+            known,
+            ((pair, pair.weight * math.exp(self._blend.sharpness * (nearness - 1))) for pair, nearness in near),
+        )
+
+    def _intended(self, request: str, known: dict[str, str]) -> dict[str, float]:
+        likely = self._index.intended(request, self._blend.shapes)
+        return _filled(request, known, ((pair, share**self._blend.intents_sharpness) for pair, share in likely))
+
+    def _made_up(self, parts: Sequence[Part], deadline_s: float) -> Mapping[str, float]:
+        if self._model is None:
+            return {}
+        end, blend = time.monotonic() + deadline_s, self._blend
+        lines = dict(self._model.candidates(parts, count=blend.generated, tokens=blend.tokens, deadline_s=deadline_s))
+        left = end - time.monotonic()
+        lines |= self._model.generate(parts, count=blend.generated, tokens=blend.tokens, deadline_s=left)
+        return {line: math.exp(blend.model_sharpness * score) for line, score in lines.items() if line.strip()}
+
+
+def _filled(request: str, known: dict[str, str], said: Iterable[tuple[Pair, float]]) -> dict[str, float]:
+    """Return the lines of the pairs with the values of `request`, each with the sum of its numbers.
+
+    Which request each line is known to answer is written into `known`.
+    """
+    opinion: defaultdict[str, float] = defaultdict(float)
+    for pair, number in said:
+        line = fill(request, pair.request, pair.line)
+        opinion[line] += number
+        known.setdefault(line, pair.request)
+    return opinion

@@ -1,0 +1,123 @@
+"""Requests and the lines that answer them: what is looked up before anything is made up.
+
+In: the files of the pairs that ship, JSON lines compressed with xz and what was learned from them; requests. Out: the
+pairs whose requests are near, and those that do what a request probably wants.
+"""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant_core.engine.bm25 import BM25
+from assistant_core.engine.wording import terms
+from assistant_core.errors import ModelError
+
+if TYPE_CHECKING:
+    from assistant_core.engine.intents import Intents
+
+FILE = "pairs.jsonl.xz"
+
+Floats = NDArray[np.float32]
+
+
+class Pair(msgspec.Struct, frozen=True, array_like=True):
+    """A request, a line that does it, where both come from; `weight` is how far its source is to be believed."""
+
+    request: str
+    line: str
+    source: str
+    weight: float = 1.0
+
+
+class Near(NamedTuple):
+    """A pair and a number for it: how near its request is, or how probable it is that it does what is wanted."""
+
+    pair: Pair
+    nearness: float
+
+
+class Encoder(Protocol):
+    """Texts as directions (assistant_core.engine.embed)."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Return unit rows (n, d)."""
+        ...
+
+
+def read(file: Path) -> list[Pair]:
+    """Return the pairs in `file`. Raises ModelError if it is no such file."""
+    try:
+        return msgspec.json.Decoder(Pair).decode_lines(lzma.decompress(file.read_bytes()))
+    except (OSError, EOFError, lzma.LZMAError, msgspec.MsgspecError) as error:
+        raise ModelError(f"{file} cannot be read as pairs: {error}; install the program again") from error
+
+
+def write(pairs: Sequence[Pair], file: Path) -> None:
+    """Write `pairs` as `read` expects them; the same pairs give the same bytes."""
+    file.write_bytes(lzma.compress(msgspec.json.Encoder().encode_lines(pairs), preset=9 | lzma.PRESET_EXTREME))
+
+
+class Index:
+    """The pairs, found by the words of their requests and, with an `encoder`, by their meaning.
+
+    `intents`: what was learned from these very pairs.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], encoder: Encoder | None = None, intents: Intents | None = None) -> None:
+        self.pairs = pairs
+        self._words = BM25([terms(pair.request) for pair in pairs])
+        self._encoder, self._intents = encoder, intents
+        self._rows = encoder.encode([pair.request for pair in pairs]) if encoder else None
+        if intents:
+            self._by_shape = np.argsort(intents.of_pair, kind="stable")
+            self._sorted = intents.of_pair[self._by_shape]
+
+    def nearest(self, request: str, count: int) -> list[Near]:
+        """Return the `count` nearest pairs, nearest first; fewer where nothing is near. The first has nearness 1."""
+        nearness = self.nearness(request)
+        return [Near(self.pairs[at], float(nearness[at])) for at in _top(nearness, count) if nearness[at] > 0]
+
+    def nearness(self, request: str) -> Floats:
+        """Return how near each pair is, up to 1 for the nearest."""
+        scores = _upto_one(self._words.scores(terms(request)))
+        if self._encoder is not None and self._rows is not None:
+            scores += _upto_one(self._rows @ self._encoder.encode([request])[0])
+            scores /= 2
+        return scores
+
+    def closeness(self, request: str) -> float:
+        """Return how much of what `request` says the nearest pair says: 1 for all of it, 0 for nothing."""
+        asked = terms(request)
+        greatest = self._words.greatest(asked)
+        return min(float(self._words.scores(asked).max(initial=0)) / greatest, 1.0) if greatest else 0.0
+
+    def intended(self, request: str, count: int) -> list[Near]:
+        """Return the nearest pair of each of the `count` shapes that are probably wanted, the most probable first."""
+        if self._intents is None:
+            return []
+        shares, nearness = self._intents.shares(request), self.nearness(request)
+        found = []
+        for number in _top(shares, count):
+            first, last = np.searchsorted(self._sorted, [number, number + 1])
+            members = self._by_shape[first:last]
+            found.append(Near(self.pairs[members[nearness[members].argmax()]], float(shares[number])))
+        return found
+
+
+def _top(scores: Floats, count: int) -> NDArray[np.intp]:
+    """Return where the `count` greatest scores are, greatest first."""
+    count = min(count, len(scores))
+    top = np.argpartition(-scores, count - 1)[:count] if count else np.empty(0, np.intp)
+    return top[np.argsort(-scores[top], kind="stable")]
+
+
+def _upto_one(scores: Floats) -> Floats:
+    greatest = float(scores.max(initial=0))
+    return scores / greatest if greatest > 0 else np.zeros_like(scores)

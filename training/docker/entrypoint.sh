@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Trains on every GPU there is, one process each; on the CPU with one process where there is none.
+#
+#   entrypoint.sh [OPTION...]      the model that ships, with the settings below; options go on to `training learn`
+#   entrypoint.sh PROGRAM [...]    any other program: `python -m training prepare /corpora /runs/first` comes before
+#
+# MODEL_SIZE, BATCH_SIZE, GRADIENT_ACCUMULATION_STEPS, LEARNING_RATE, WARMUP_ITERS, MAX_ITERS: as compose.yaml has them
+# RUN: folder of the run, as `training prepare` left it; the working folder if nothing is said
+# PROCESSES: how many on this machine, instead of one per GPU
+# NODES, RENDEZVOUS (host:port of the first): several machines, each with the same values
+set -euo pipefail
+
+if [[ $# -gt 0 && $1 != -* ]]; then
+    exec "$@"
+fi
+
+gpus() {
+    if [[ -v CUDA_VISIBLE_DEVICES ]]; then # set to nothing, it hides them all
+        tr ',' '\n' <<<"$CUDA_VISIBLE_DEVICES" | grep --count . || true
+    elif command -v nvidia-smi >/dev/null && list=$(nvidia-smi --list-gpus); then
+        grep --count '^GPU ' <<<"$list" || true
+    else
+        echo 0
+    fi
+}
+
+found=$(gpus)
+processes=${PROCESSES:-$((found > 0 ? found : 1))}
+if [[ ! $processes =~ ^[1-9][0-9]*$ ]]; then
+    echo "PROCESSES is '$processes'; expected a whole number from 1 on, or nothing for one per GPU" >&2
+    exit 2
+fi
+
+if [[ ${NODES:-1} -gt 1 ]]; then
+    : "${RENDEZVOUS:?is missing: host:port of the first of the $NODES machines}"
+    place=(--nnodes="$NODES" --rdzv-backend=c10d --rdzv-endpoint="$RENDEZVOUS")
+else
+    place=(--standalone)
+fi
+
+echo "GPUs: $found; processes on this machine: $processes; machines: ${NODES:-1}" >&2
+exec torchrun "${place[@]}" --nproc-per-node="$processes" -m training learn "${RUN:-.}" \
+    --size "${MODEL_SIZE:-small}" \
+    --batch "${BATCH_SIZE:-32}" \
+    --accumulation "${GRADIENT_ACCUMULATION_STEPS:-4}" \
+    --learning-rate "${LEARNING_RATE:-3e-4}" \
+    --warmup "${WARMUP_ITERS:-1000}" \
+    --steps "${MAX_ITERS:-30000}" \
+    "$@"
