@@ -4,19 +4,22 @@ Nothing is started, created or repaired. `CHECKS` is the table of contents.
 """
 
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
 import sqlite3
 import stat
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from assistant_core import __version__, settings
-from assistant_core.errors import ServiceError, SettingsError, StoreError
+from assistant_core.errors import AssistantError, ServiceError, SettingsError, StoreError
 from assistant_core.settings import APPLICATION, Paths
 
 State = Literal["ok", "warn", "fail"]
@@ -229,11 +232,37 @@ def disk(place: Place) -> Iterator[Finding]:
     yield Finding("disk", state, f"{free / 2**30:,.1f} GiB free", remedy)
 
 
-def models(_: Place) -> Iterator[Finding]:
-    """Yield the models that are shipped."""
-    shipped = sorted((Path(__file__).parent / "models").glob("*.gguf"))
-    found = ", ".join(file.name for file in shipped) or "none is shipped with this version; the history alone suggests"
-    yield Finding("models", "ok", found)
+def command_model(place: Place) -> Iterator[Finding]:
+    """Yield which command model is in use, and how long it takes to open."""
+    name = "command model"
+    try:
+        wanted = settings.load(place.environ, place.paths.settings).models.command
+    except SettingsError:  # which another finding tells
+        wanted = True
+    if not wanted:
+        yield Finding(name, "ok", "switched off: the history alone suggests (models.command)")
+        return
+    try:
+        with tempfile.TemporaryDirectory() as cache:  # nothing is left behind, not even a digest
+            yield Finding(name, "ok", _opened(place.paths._replace(cache=Path(cache))))
+    except AssistantError as error:
+        missing = importlib.util.find_spec("llama_cpp") is None
+        own = (place.paths.models / "command" / "current").exists()
+        remedy = f"pip install '{APPLICATION}[llm]'" if missing else f"assistant train {'rollback' if own else 'now'}"
+        yield Finding(name, "warn", f"{error}; what was typed before is suggested all the same", remedy)
+
+
+def _opened(paths: Paths) -> str:
+    from assistant_core.engine import completion, llama, registry  # noqa: PLC0415 - the other checks work without
+
+    llama.library()  # whose import is not the model's time
+    version = registry.current("command", paths)
+    model = registry.load("command", version, paths) if version else registry.active("command", paths)
+    began = time.perf_counter()
+    completion.Opened(model, paths).close()
+    spent_ms = (time.perf_counter() - began) * 1000
+    size = sum(file.bytes for file in model.card.files.values())
+    return f"{model.version} ({'yours' if version else 'shipped'}), {size / 1e6:.1f} MB, opens in {spent_ms:.0f} ms"
 
 
 def manuals(place: Place) -> Iterator[Finding]:
@@ -259,7 +288,7 @@ CHECKS: Mapping[str, Callable[[Place], Iterator[Finding]]] = {
     "service": service,
     "history": store,
     "disk": disk,
-    "models": models,
+    "command model": command_model,
     "manual pages": manuals,
 }
 

@@ -15,6 +15,7 @@ Decision = Literal["allow", "warn", "block"]
 Crud = Literal["READ", "CREATE", "EXEC", "UPDATE", "DELETE"]
 Acceptance = Literal["no", "word", "line"]
 Rating = Literal["helpful", "unhelpful"]
+Origin = Literal["taught", "history", "spelling", "examples", "model"]  # where a proposed line comes from
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +44,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     host: str | None = None
     now_ns: int | None = None  # since the Unix epoch; None: the clock of whoever answers
     limit: int = 10
+    slow: bool = False  # nobody waits: the command model may be asked as well
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,4 +119,42 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     line: str
     passages: tuple[Passage, ...]
+    notes: tuple[str, ...] = ()  # what is missing and how to get it
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the user wants to do, in words, and where."""
+
+    text: str
+    cwd: str | None = None
+    count: int = 3  # lines wanted
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line that failed and is to be repaired, and where it ran."""
+
+    line: str
+    exit_code: int = 1
+    cwd: str | None = None
+    count: int = 3  # lines wanted
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line that may do what was asked, and what is known of it. Nobody runs it but the user."""
+
+    line: str  # as it must be typed
+    source: Origin
+    near: str = ""  # what it was made from: a known request, a meaning, a line; "" where it was made up
+    parsed: bool = True  # whether it is a line at all
+    missing: tuple[str, ...] = ()  # programs that are not there
+    unknown: tuple[str, ...] = ()  # options that the manual does not know
+    manuals: tuple[str, ...] = ()  # pages that its options were compared with, such as "tar(1)"
+    options: tuple[Passage, ...] = ()  # what the manual says of its options
+    verdict: Verdict = Verdict(decision="allow", crud="READ")
+
+
+class Proposals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lines that may do what was asked, the best first; none where nothing is known."""
+
+    proposals: tuple[Proposal, ...] = ()
     notes: tuple[str, ...] = ()  # what is missing and how to get it

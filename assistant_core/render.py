@@ -1,4 +1,4 @@
-"""An `Explanation` → text for the terminal, one screen wide. Standard library only: the shell imports this."""
+"""An `Explanation`, or `Proposals` → text for the terminal, one screen wide. Standard library only: for the shell."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assistant_core.records import Explanation, Passage
+    from assistant_core.records import Explanation, Passage, Proposal, Proposals
 
-_BOLD, _DIM, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
+_BOLD, _DIM, _RED, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 _MIN_WIDTH = 40
 _MAX_PIECE = 24  # columns that a piece takes beside its text; a longer one has its text below
+_INDENT = 3  # columns before what is said of a line
+_SENTENCE = re.compile(r"(?<=[.;:]) .*", re.DOTALL)  # all after the first one
+_VERDICTS = {"block": ("dangerous", _RED), "warn": ("careful", _YELLOW)}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -30,6 +33,58 @@ def explanation(answer: Explanation, width: int, color: bool) -> str:  # noqa: F
         wrapped = textwrap.wrap(f"note: {_clean(note)}", width, subsequent_indent="      ")
         lines += [_styled(line, _YELLOW, color=color) for line in wrapped]
     return "\n".join(lines)
+
+
+def proposals(answer: Proposals, width: int, color: bool) -> str:  # noqa: FBT001 - as above
+    """Lay proposed lines out, numbered, each with what it comes from and what was checked; the first with its options.
+
+    Lines are never cut: they may have to be copied.
+    """
+    width = max(width, _MIN_WIDTH)
+    lines: list[str] = []
+    for number, proposal in enumerate(answer.proposals, 1):
+        lines.append(f"{number}  {_styled(_clean(proposal.line), _BOLD if number == 1 else '', color=color)}")
+        if number == 1 and proposal.options:
+            lines.append(_under(_options(proposal, width - _INDENT), "", width, color=color))
+        checked = _checked(proposal)
+        origin = _origin(proposal, max(width - _INDENT - len(checked) - 20, 20))
+        lines.append(_under(f"{origin}; {checked}", _DIM, width, color=color))
+        if proposal.verdict.decision != "allow":
+            word, style = _VERDICTS[proposal.verdict.decision]
+            lines.append(_under(f"{word}: {'; '.join(proposal.verdict.reasons)}", style, width, color=color))
+    notes = (textwrap.fill(f"note: {_clean(note)}", width, subsequent_indent="      ") for note in answer.notes)
+    return "\n".join([*lines, *(_styled(note, _YELLOW, color=color) for note in notes)])
+
+
+def _under(text: str, style: str, width: int, *, color: bool) -> str:
+    return " " * _INDENT + _styled(_shortened(_clean(text), width - _INDENT), style, color=color)
+
+
+def _origin(proposal: Proposal, columns: int) -> str:
+    near = _shortened(proposal.near, columns)
+    return {
+        "taught": f"taught by you as {near!r}",
+        "history": "from your history",
+        "spelling": "spelling corrected",
+        "examples": f"known to do {near!r}",
+        "model": "made up by the model",
+    }[proposal.source]
+
+
+def _checked(proposal: Proposal) -> str:
+    """Say what was found wrong, or else what was looked at."""
+    wrong = [] if proposal.parsed else ["not a whole line"]
+    wrong += [f"not installed: {', '.join(proposal.missing)}"] if proposal.missing else []
+    wrong += [f"not in {', '.join(proposal.manuals)}: {', '.join(proposal.unknown)}"] if proposal.unknown else []
+    looked_at = ["syntax", "programs", *([f"options in {', '.join(proposal.manuals)}"] if proposal.manuals else [])]
+    return "; ".join(wrong) or f"checked: {', '.join(looked_at)}"
+
+
+def _options(proposal: Proposal, width: int) -> str:
+    """Say in one line of `width` columns what the options do, each in its share of it."""
+    share = max((width + 2) // len(proposal.options) - 2, 20)
+    texts = (f"{each.words}: {_SENTENCE.sub('', each.text)}" for each in proposal.options)
+    return "; ".join(_shortened(text, share) for text in texts)
 
 
 def _passage(passage: Passage, column: int, width: int, *, color: bool) -> list[str]:

@@ -84,7 +84,7 @@ class Service(NamedTuple):
 class Models(NamedTuple):
     """What may answer besides memory."""
 
-    command: Annotated[bool, "Let the command model complete what memory does not know."] = True
+    command: Annotated[bool, "Let the command model complete and propose what memory does not know."] = True
 
 
 class Training(NamedTuple):

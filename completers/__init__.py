@@ -6,6 +6,7 @@ source      what a source is; the sources themselves stand in `history`, `follow
 pool        the lines in question at one prompt, weighed once, filtered as the user types
 rank        features -> which line, and whether it is a known one at all
 calibrate   probabilities that mean what they say
+offered     lines of a language model, put on the same scale
 recall      all of these together: a text -> drafts; a command -> what is learnt from it
 validate    what cannot work from here; what must not be offered unasked
 blend       drafts -> doubts -> one list of candidates

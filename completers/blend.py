@@ -1,8 +1,9 @@
 """One ranked list of whole lines.
 
-In: a query; commands as they are run; what became of ghosts. Out: candidates, best first. The way of a query:
+In: a query, what a model offers for it; commands as they are run; what became of ghosts. Out: candidates, best first.
+The way of a query:
 
-    query -> moment -> drafts (recall) -> doubts on the best -> steadiness -> harmlessness -> candidates
+    query -> moment -> drafts (recall, offered) -> doubts on the best -> steadiness -> harmlessness -> candidates
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from assistant_core.records import Candidate
 from completers.history import failed_here
 from completers.memory import NONE
+from completers.offered import Offered, merged
 from completers.recall import Draft, Recall, probable
 from completers.validate import Validator, destructive
 
@@ -39,34 +41,47 @@ class Blend:
         self._validator = Validator()
         self._dangerous = dangerous
         self._judged: dict[str, bool] = {}
+        self._offered = Offered(self._recall, self._is_dangerous)
         self._ghost: dict[Moment, str] = {}
 
-    def complete(self, query: Query, surroundings: Surroundings | None = None) -> list[Candidate]:
-        """Lines that start with `query.text` and are longer, best first, `query.limit` at the most."""
+    def complete(
+        self, query: Query, surroundings: Surroundings | None = None, offers: Sequence[Candidate] = ()
+    ) -> list[Candidate]:
+        """Lines that start with `query.text` and are longer, best first, `query.limit` at the most.
+
+        `offers` are a model's, of which those that are dangerous are left out.
+        """
         moment = self._recall.moment(query.session, query.cwd)
-        drafts = sorted(self._recall.drafts(moment, query.text), key=probable, reverse=True)
+        drafts = merged(self._recall.drafts(moment, query.text), self._offered.drafts(offers, moment, query.text))
         drafts = self._doubt_best(drafts, query, moment, surroundings)
         self._keep_steady(drafts, moment)
         if not query.text:
             drafts = self._harmless(drafts, query.limit)
         return [self._candidate(draft, moment) for draft in drafts[: query.limit]]
 
+    def before(self, session: str | None) -> list[tuple[str, int | None]]:
+        """Return the last lines of a session, oldest first, and how each ended, None where unknown."""
+        return self._recall.before(session)
+
     def observe(self, command: Command) -> None:
         """Learn from a command that was run just now, in any shell. What a program ran is not learnt from."""
         if command.author == "human":
             self._recall.run((command.line, command.session, command.cwd, command.exit_code, command.started_ns))
             self._recall.calibration.forgive(command.line.strip())
+            self._offered.unwanted.discard(command.line.strip())
             self._ghost.clear()
 
     def forget(self, line: str) -> None:
         """Drop a line: it is not offered again, nor are words that stood nowhere else."""
         self._recall.forget(line.strip())
+        self._offered.unwanted.add(line.strip())
         self._recall.calibration.forgive(line.strip())
         self._judged.pop(line.strip(), None)
         self._ghost.clear()
 
     def learn(self, suggestion: Suggestion) -> None:
         """Learn from a ghost that was shown: passed over, it is less likely the next time, until it is run."""
+        self._offered.learn(suggestion.line, suggestion.typed, right=suggestion.ran)
         if suggestion.ran or suggestion.accepted != "no":
             self._recall.calibration.forgive(suggestion.line)
         else:
@@ -82,7 +97,7 @@ class Blend:
         self, drafts: list[Draft], query: Query, moment: Moment, surroundings: Surroundings | None
     ) -> list[Draft]:
         """Look closely at the best drafts, and go on until one that was looked at leads."""
-        best = 0.0
+        drafts, best = sorted(drafts, key=probable, reverse=True), 0.0
         for at, draft in enumerate(drafts):
             if at >= DOUBTED and best >= draft.probability:
                 break
@@ -136,7 +151,8 @@ class Blend:
         return self._judged[line]
 
     def _candidate(self, draft: Draft, moment: Moment) -> Candidate:
-        source = self._recall.named_by(draft, moment)
+        offered = draft.kind == "offered"
+        source = self._offered.source(draft.line) if offered else self._recall.named_by(draft, moment)
         if draft.number == NONE:
             return Candidate(line=draft.line, probability=draft.probability, source=source)
         run = self._recall.memory.last_run(draft.number)

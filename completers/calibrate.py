@@ -11,7 +11,7 @@ from bisect import bisect_left
 from math import exp, log
 from typing import Literal
 
-Kind = Literal["known", "composed"]
+Kind = Literal["known", "composed", "offered"]
 Failure = Literal["missing", "one", "other"]
 
 RATES = 0.01, 0.02, 0.03  # learning rates of a slope, of an offset, and of what a class of length adds to it
@@ -22,6 +22,7 @@ LENGTHS = (0, 3, 7, 14, 24)  # characters typed, the last of each class
 STRAIGHT: dict[Kind, tuple[float, ...]] = {
     "known": (0.9, 0.0, -0.3, -0.15, -0.15, -0.05, 0.0, 0.0),
     "composed": (0.8, 0.0, 0.0, -0.5, -0.4, -0.4, 0.15, 0.3),
+    "offered": (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),  # calibrated by whoever trained the model
 }
 MEMORY = 500  # times that a share remembers
 FORESEEN = 0.3  # weight of the log-odds that the last word of a new line was among the words expected

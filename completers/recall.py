@@ -16,7 +16,7 @@ import numpy as np
 
 from completers.calibrate import Calibration
 from completers.history import failed_here, traits
-from completers.memory import NONE, Memory
+from completers.memory import NONE, UNKNOWN, Memory
 from completers.pool import Matches, Pool, gather, match, named_by, offerable
 from completers.prefix import PrefixIndex
 from completers.rank import Ranker
@@ -37,6 +37,7 @@ REHEARSED = 128  # newest rows that are learnt from while loading
 PREFIXES = (1, 2, 4, 7, 11, 16, 22, 30)  # characters typed, besides none, at which a command teaches
 LISTED = 32  # known lines that become drafts, at the most
 KEPT_HEADS = 16  # tables of next words kept while typing
+RECENT = 20  # lines of a session that a model is told; more would not fit what it sees
 
 
 class Draft(NamedTuple):
@@ -82,6 +83,21 @@ class Recall:
         """Lines that start with `text` and are longer, in no order."""
         matches = match(self._pool(moment), self._index, text)
         return self._known(matches) + self._composed(moment, matches)
+
+    def novelty(self, moment: Moment, text: str) -> float:
+        """Say how probable it is that what is being typed is none of the known lines, 0..1."""
+        return 1 - self._ranker.known(match(self._pool(moment), self._index, text).typed)
+
+    def draft(self, line: str, kind: Kind, predicted: float, typed: int) -> Draft:
+        """Make a draft of a line, known or not, predicted after `typed` characters."""
+        return self._draft(line, kind, predicted, self.memory.ids.get(line, NONE), typed)
+
+    def before(self, session: str | None) -> list[tuple[str, int | None]]:
+        """Return the last lines of a session, oldest first, and how each ended, None where unknown."""
+        memory, tip = self.memory, self.moment(session, None).previous
+        events = [] if tip == NONE else list(memory.by_session.back(tip, RECENT))
+        lines = [(memory.texts[memory.line[event]], memory.exit[event]) for event in reversed(events)]
+        return [(line, None if code == UNKNOWN else code) for line, code in lines if line]
 
     def named_by(self, draft: Draft, moment: Moment) -> str:
         """Name the source of a draft."""

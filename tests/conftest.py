@@ -28,3 +28,11 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 def paths(environ: dict[str, str]) -> settings.Paths:
     """The folders that `environ` leads to."""
     return settings.paths(environ)
+
+
+@pytest.fixture(scope="session")
+def knowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a command model that knows a few lines by heart; see command_models."""
+    import command_models  # noqa: PLC0415 - torch takes seconds to import
+
+    return command_models.build(tmp_path_factory.mktemp("knowing"))

@@ -67,11 +67,17 @@ class Held:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.slow: list[bool] = []
+        self.taken_back = 0
         self.deliver: Deliver = lambda _text, _candidates: None
 
     def ask(self, query: Query, deliver: Deliver) -> None:
         self.texts.append(query.text)
+        self.slow.append(query.slow)
         self.deliver = deliver
+
+    def cancel(self) -> None:
+        self.taken_back += 1
 
     def stop(self) -> None:
         self.texts.clear()

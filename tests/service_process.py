@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,19 @@ import msgspec
 import pytest
 
 from assistant_core import __version__, guard
-from assistant_core.records import Candidate, Command, Explanation, Passage, Query, Suggestion, Verdict
+from assistant_core.records import (
+    Candidate,
+    Command,
+    Explanation,
+    Failure,
+    Passage,
+    Proposal,
+    Proposals,
+    Query,
+    Question,
+    Suggestion,
+    Verdict,
+)
 from assistant_core.service import endpoint, lifecycle, methods, wire
 from assistant_core.service.client import Client, hello
 from assistant_core.service.live import Loaded, Report
@@ -35,13 +48,20 @@ class ListIndex:
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
 
-    def complete(self, query: Query, surroundings: wire.InitializeParams) -> list[Candidate]:
-        if query.text == "raise":
+    def complete(
+        self, query: Query, surroundings: wire.InitializeParams, offers: Sequence[Candidate] = ()
+    ) -> list[Candidate]:
+        if query.text == "raise" or (query.text == "slow raise" and offers):
             raise KeyError(query.text)
+        if offers:
+            return list(offers)
         if query.text == "where":
             return [Candidate(line=f"where {surroundings.home} {surroundings.path}", probability=1.0, source="test")]
         found = dict.fromkeys(line for line in reversed(self.lines) if line.startswith(query.text))
         return [Candidate(line=line, probability=0.5, source="test") for line in list(found)[: query.limit]]
+
+    def before(self, session: str | None) -> list[tuple[str, int | None]]:
+        return [(line, None) for line in self.lines if session]
 
     def observe(self, command: Command) -> None:
         self.lines.append(command.line)
@@ -57,11 +77,16 @@ class ListIndex:
 
 
 class ListBackend:
-    """Loads a fixed list; the load waits for the file `gate` to go away, where there is one."""
+    """Loads a fixed list; the load waits for the file `gate` to go away, where there is one.
+
+    Its model goes on from what begins with "slow", and from "slow wait" only once it is to end early. The question
+    "refuse" is not taken, "fail" fails, and "wait" is answered once it is cancelled.
+    """
 
     def __init__(self, idle_s: float, gate: Path) -> None:
         self.idle_s = idle_s
         self._gate = gate
+        self.prepared = self.cancelled = 0
 
     def load(self, report: Report) -> Loaded:
         report("half of it", 50)
@@ -76,6 +101,50 @@ class ListBackend:
             line = "x" * wire.MESSAGE_BYTES
         passage = Passage(words=line, start=0, depth=0, text="a command", source="test(1)")
         return Explanation(line=line, passages=(passage,))
+
+    def offer(
+        self,
+        query: Query,
+        before: Sequence[tuple[str, int | None]],
+        surroundings: wire.InitializeParams,
+        done: Callable[[Sequence[Candidate] | None], object],
+    ) -> Callable[[], object] | None:
+        if not query.text.startswith("slow"):
+            return None
+        ended = threading.Event()
+        line = f"{query.text} {before[-1][0] if before else surroundings.home}"
+
+        def work() -> None:
+            if query.text == "slow wait":
+                ended.wait()
+            done(None if ended.is_set() else [Candidate(line=line, probability=0.5, source="model")])
+
+        threading.Thread(target=work, daemon=True).start()
+        return ended.set
+
+    def ask(
+        self,
+        asked: Question | Failure,
+        surroundings: wire.InitializeParams,
+        done: Callable[[Proposals | None], object],
+    ) -> Callable[[], object] | None:
+        text = asked.text if isinstance(asked, Question) else asked.line
+        if text == "refuse":
+            return None
+        ended = threading.Event()
+
+        def work() -> None:
+            if text == "wait":
+                ended.wait()
+                self.cancelled += 1
+            line = f"{text}: cancelled {self.cancelled}, prepared {self.prepared}, {surroundings.home}"
+            done(None if text == "fail" else Proposals(proposals=(Proposal(line=line, source="model"),)))
+
+        threading.Thread(target=work, daemon=True).start()
+        return ended.set
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def classify(self, line: str, cwd: str) -> Verdict:
         return guard.classify(line, guard.Context({"HOME": "/home/u"}, cwd, "/home/u"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import command_models
 import pytest
-from program import record, run
+from program import record, run, whole
 
 from assistant_core import __version__, doctor
 from assistant_core.doctor import Finding, examine
+from assistant_core.engine import registry
 from assistant_core.records import Command
 from assistant_core.settings import Paths
 
@@ -28,7 +34,6 @@ def test_before_anything_is_recorded_nothing_is_wrong_and_nothing_is_made(enviro
     assert [finding for finding in found.values() if finding.state == "fail"] == []
     assert [folder for folder in paths if folder.exists()] == []
     assert found["xontrib-assistant"].found == __version__
-    assert "none is shipped" in found["models"].found
 
 
 def test_what_is_not_well_has_a_remedy(environ: Environ, paths: Paths) -> None:
@@ -191,6 +196,60 @@ def test_a_socket_path_that_is_too_long(environ: Environ, tmp_path: Path) -> Non
     environ["XDG_RUNTIME_DIR"] = str(tmp_path / ("x" * 120))
     finding = findings(environ, settings.paths(environ))["socket"]
     assert (finding.state, "$XDG_RUNTIME_DIR" in finding.remedy) == ("warn", True)
+
+
+@pytest.fixture
+def nothing_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "nothing")
+
+
+@pytest.mark.usefixtures("nothing_shipped")
+def test_no_command_model(environ: Environ, paths: Paths) -> None:
+    finding = findings(environ, paths)["command model"]
+    assert (finding.state, finding.remedy) == ("warn", "assistant train now")
+    assert "no command model" in finding.found
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_command_model(
+    environ: Environ, paths: Paths, knowing: Path, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    command_models.install(paths, knowing)
+    if not own:
+        (paths.models / "command" / "v1").rename(paths.data / "command")
+        (paths.models / "command" / "current").unlink()
+        monkeypatch.setattr(registry, "SHIPPED", paths.data)
+    finding = findings(environ, paths)["command model"]
+    assert finding.state == "ok"
+    assert re.fullmatch(rf"v1 \({'yours' if own else 'shipped'}\), \d\.\d MB, opens in \d+ ms", finding.found)
+    assert not paths.cache.exists()
+
+
+@pytest.mark.usefixtures("nothing_shipped")
+@pytest.mark.parametrize("name", ["command.gguf", "card.json"])
+def test_a_command_model_that_is_damaged(environ: Environ, paths: Paths, knowing: Path, name: str) -> None:
+    command_models.install(paths, knowing)
+    with (paths.models / "command" / "v1" / name).open("ab") as file:
+        file.write(b"!")
+    finding = findings(environ, paths)["command model"]
+    assert (finding.state, finding.remedy) == ("warn", "assistant train rollback")
+    assert name in finding.found
+
+
+def test_a_command_model_that_is_switched_off(environ: Environ, paths: Paths) -> None:
+    environ["XONTRIB_ASSISTANT_MODELS_COMMAND"] = "no"
+    finding = findings(environ, paths)["command model"]
+    assert (finding.state, "switched off" in finding.found) == ("ok", True)
+
+
+def test_a_command_model_without_the_library(environ: Environ, paths: Paths, knowing: Path) -> None:
+    command_models.install(paths, knowing)
+    code = (
+        "import sys; sys.modules['llama_cpp'] = None; from assistant_core.cli import main; main(['doctor', '--json'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=whole(environ), capture_output=True, text=True, check=True)
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}["command model"]
+    assert (found["state"], found["remedy"]) == ("warn", "pip install 'xontrib-assistant[llm]'")
 
 
 @pytest.mark.parametrize(

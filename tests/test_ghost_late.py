@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ from prompting import WAIT_S, Held, Memory, Prompt, candidate, prompting, settle
 
 from assistant_core.errors import ServiceError
 from assistant_core.records import Candidate, Query
+from assistant_core.settings import Models
 from assistant_core.shell.late import Late
 
 STATUS = candidate("git status", 0.4)
@@ -122,21 +124,101 @@ def test_an_absent_service_is_not_asked_in_the_background(environ: dict[str, str
     asyncio.run(body())
 
 
+# --- a model is asked --------------------------------------------------------------------------------------------
+
+CTRL_C, ENTER = "\x03", "\r"
+
+
+@pytest.mark.parametrize(
+    ("memory", "models", "asked"),
+    [
+        ((), Models(), [True]),
+        ((UNLIKELY,), Models(), [True]),  # below the threshold
+        ((STATUS,), Models(), [True]),  # shown, but weak
+        ((STASH,), Models(), []),
+        ((), Models(command=False), []),
+        ((STATUS,), Models(command=False), []),
+    ],
+)
+def test_what_memory_knows_too_little_of_is_asked_again(
+    environ: dict[str, str], memory: tuple[Candidate, ...], models: Models, asked: list[bool]
+) -> None:
+    assert background(environ, Memory(*memory), models, "g").slow == asked
+
+
+@pytest.mark.parametrize(("models", "slow"), [(Models(), True), (Models(command=False), False)])
+def test_a_deadline_missed_is_asked_again_with_or_without_a_model(
+    environ: dict[str, str], models: Models, *, slow: bool
+) -> None:
+    assert background(environ, Memory(closed=True), models, "g").slow == [slow]
+
+
+@pytest.mark.parametrize(
+    ("keys", "texts", "taken_back"),
+    [
+        (["g", "i"], ["g", "gi"], 0),  # the newer question replaces the older one by itself
+        (["git sta"], ["g"], 1),  # along the ghost
+        (["g", "\x15"], ["g"], 1),  # nothing is typed any more, and the next command is known
+        (["g", "\x1b[D"], ["g"], 0),
+        (["g", ENTER], ["g"], 1),
+        (["g", CTRL_C], ["g"], 1),
+        (["z"], ["z"], 0),
+        (["?", " "], [], 0),
+    ],
+)
+def test_what_is_no_longer_wanted_is_taken_back(
+    environ: dict[str, str], keys: list[str], texts: list[str], taken_back: int
+) -> None:
+    memory = Memory(candidate("make", 0.9), *([STATUS] if len(keys[0]) > 1 else []))
+    held = background(environ, memory, Models(), *keys)
+    assert (held.texts, held.taken_back) == (texts, taken_back)
+
+
+def background(environ: dict[str, str], memory: Memory, models: Models, *steps: str) -> Held:
+    """Return what was asked in the background while `steps` were typed; the empty prompt does not count."""
+
+    async def body() -> Held:
+        async with prompting(environ, None) as prompt:
+            prompt.connect(memory)
+            held = Held()
+            prompt.ghost.late = held  # type: ignore[assignment] # as much of Late as is used
+            suggest = prompt.session.settings.suggest._replace(deadline_ms=1)
+            prompt.session.settings = prompt.session.settings._replace(suggest=suggest, models=models)
+            events = prompt.xsh.builtins.events
+            for keys in steps:
+                if keys == CTRL_C:  # which xonsh answers with another prompt, and no other event
+                    events.on_pre_prompt.fire()
+                    continue
+                prompt.press(keys)
+                await settle()
+                if keys == ENTER:
+                    events.on_post_prompt.fire()
+            seen = Held()
+            seen.texts, seen.slow, seen.taken_back = held.texts.copy(), held.slow.copy(), held.taken_back
+            return seen
+
+    return asyncio.run(body())
+
+
 # --- the thread --------------------------------------------------------------------------------------------------
 
 
 class Gate:
-    """A client that answers a question, with its text and `!` as the line, once `let` has been set."""
+    """A client that answers a question, with its text and `!` as the line, once `let` is set; or none, once woken."""
 
     def __init__(self, *, fails: bool = False) -> None:
         self.fails = fails
         self.asked: list[str] = []
         self.begun, self.let, self.closed = threading.Event(), threading.Event(), threading.Event()
+        self.woken: list[str] = []  # questions that were given up
 
-    def suggest(self, query: Query, _deadline_s: float) -> list[Candidate] | None:
+    def suggest(self, query: Query, _deadline_s: float, wake: int) -> list[Candidate] | None:
         self.asked.append(query.text)
         self.begun.set()
-        assert self.let.wait(WAIT_S)
+        while not self.let.wait(0.001):
+            if select.select([wake], [], [], 0)[0]:
+                self.woken.append(query.text)
+                return None
         if self.fails:
             raise ZeroDivisionError
         return [candidate(f"{query.text}!")]
@@ -163,7 +245,7 @@ def scenario(environ: dict[str, str], gate: Gate, steps: Callable[[Prompt, Late]
 
 
 def test_of_the_questions_that_wait_only_the_newest_is_asked(environ: dict[str, str]) -> None:
-    async def steps(_prompt: Prompt, late: Late) -> None:
+    async def steps(prompt: Prompt, late: Late) -> None:
         got, done = list[str](), asyncio.Event()
 
         def deliver(text: str, _candidates: object) -> None:
@@ -175,13 +257,48 @@ def test_of_the_questions_that_wait_only_the_newest_is_asked(environ: dict[str, 
         await asyncio.to_thread(gate.begun.wait, WAIT_S)
         for text in "bcd":
             late.ask(Query(text=text), deliver)
+        await prompt.until(lambda: gate.asked[-1] == "d")
         gate.let.set()
         await asyncio.wait_for(done.wait(), WAIT_S)
-        assert (got, gate.asked) == (["a", "d"], ["a", "d"])
+        assert got == ["d"]
+        assert gate.asked[0] == gate.woken[0] == "a"
+        assert gate.asked.count("d") == 1
 
     gate = Gate()
     scenario(environ, gate, steps)
     assert gate.closed.is_set()
+
+
+def test_a_question_taken_back_is_given_up_and_the_next_is_asked(environ: dict[str, str]) -> None:
+    async def steps(prompt: Prompt, late: Late) -> None:
+        got = list[str]()
+
+        def deliver(text: str, _candidates: object) -> None:
+            got.append(text)
+
+        late.cancel()  # nothing was asked: nothing happens
+        late.ask(Query(text="a"), deliver)
+        await asyncio.to_thread(gate.begun.wait, WAIT_S)
+        late.cancel()
+        await prompt.until(lambda: gate.woken == ["a"])
+        gate.let.set()
+        late.ask(Query(text="b"), deliver)
+        await prompt.until(lambda: got == ["b"])
+
+    gate = Gate()
+    scenario(environ, gate, steps)
+
+
+def test_the_thread_ends_at_once_though_a_question_is_out(environ: dict[str, str]) -> None:
+    async def steps(_prompt: Prompt, late: Late) -> None:
+        late.ask(Query(text="a"), lambda _text, _candidates: None)
+        await asyncio.to_thread(gate.begun.wait, WAIT_S)
+        late.stop()
+        assert gate.closed.is_set()
+        assert not gate.let.is_set()
+
+    gate = Gate()
+    scenario(environ, gate, steps)
 
 
 def test_an_answer_out_of_the_thread_is_painted(environ: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -93,6 +94,34 @@ def test_a_folder_that_others_can_enter(path: Path) -> None:
         path.parent.chmod(0o755)
         with pytest.raises(ServiceError, match="mode 0755, not 0700; `chmod 700"):
             Client(path, HELLO)
+
+
+@pytest.mark.parametrize(("woken", "deadline_s"), [(True, 20.0), (False, 0.01)])
+def test_a_question_that_is_no_longer_wanted_is_cancelled(path: Path, *, woken: bool, deadline_s: float) -> None:
+    told: list[wire.Request] = []
+    cancelled = threading.Event()
+    wake, bell = os.pipe()
+
+    def answer(request: wire.Request) -> bytes:
+        if request.method == "$/cancelRequest":
+            told.append(request)
+            cancelled.set()
+        if request.method == "suggest" and woken:
+            os.write(bell, b"!")
+        if request.method == "status":
+            assert isinstance(request.id, int)
+            return wire.result(request.id, wire.Empty())
+        return greeting(request)
+
+    with service(path, answer):
+        client = Client(path, HELLO)
+        assert client.suggest(Query(text="x", slow=True), deadline_s, wake) is None
+        assert cancelled.wait(20)
+        assert client.call("status", None, wire.Empty, timeout_s=20) == wire.Empty()  # the connection lives on
+        client.close()
+    assert [bytes(request.params) for request in told] == [b'{"id":2}']
+    os.close(wake)
+    os.close(bell)
 
 
 def test_late_answers_are_skipped(path: Path) -> None:

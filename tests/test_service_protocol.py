@@ -224,6 +224,69 @@ def test_cancelling_answers_at_once_and_frees_the_number(raw: Raw) -> None:
     assert raw.ask("explain", {"line": "ls"}, 5)["result"]["line"] == "ls"
 
 
+# --- suggestions for which a model is asked ---------------------------------------------------------------------
+
+
+def offered(raw: Raw, text: str, number: wire.Id = "o", **query: object) -> list[str]:
+    answer = raw.ask("suggest", {"text": text, "slow": True, **query}, number)
+    assert answer["id"] == number
+    return [candidate["line"] for candidate in answer["result"]["candidates"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "lines"),
+    [
+        ({"text": "slow", "session": "s"}, ["slow ls -l"]),
+        ({"text": "slow"}, ["slow /home/u"]),
+        ({"text": "slow", "slow": False}, []),
+        ({"text": "git p"}, ["git push"]),  # the model has nothing to say, memory has
+    ],
+)
+def test_a_model_is_told_the_session_and_its_lines_are_ranked(
+    places: Paths, query: dict[str, object], lines: list[str]
+) -> None:
+    raw = Raw(places.socket)
+    if query.get("session"):
+        raw.ask("record", {"line": "ls -l", "session": "s"})
+    assert offered(raw, **{"slow": True, **query}) == lines  # type: ignore[arg-type] # cells of the table
+    raw.close()
+
+
+def test_a_failure_after_the_model_has_answered_is_told(raw: Raw) -> None:
+    refused = raw.ask("suggest", {"text": "slow raise", "slow": True})
+    assert (refused["error"]["code"], "KeyError" in refused["error"]["message"]) == (-32603, True)
+
+
+def test_a_question_to_the_model_keeps_nobody_waiting_and_can_be_cancelled(raw: Raw) -> None:
+    raw.send(message(id=6, method="suggest", params={"text": "slow wait", "slow": True}) + b"\n")
+    assert raw.ask("suggest", {"text": "git p"}, 7)["id"] == 7
+    assert raw.ask("suggest", {"text": "slow", "slow": True}, 6)["error"]["code"] == -32600  # 6 is waiting
+    raw.send(message(method="$/cancelRequest", params={"id": 6}) + b"\n")
+    assert raw.read()["error"] == {"code": -32800, "message": "cancelled by the client"}
+    assert offered(raw, "slow", 6) != []
+
+
+def test_questions_to_the_model_have_a_bound_and_end_with_their_client(tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    client = start(places)
+    crowd, raw = Raw(places.socket), Raw(places.socket)
+    for number in range(16):
+        crowd.send(message(id=number, method="suggest", params={"text": "slow wait", "slow": True}) + b"\n")
+    crowd.ask("status", number="handled")
+    assert offered(raw, "slow") == []  # answered by memory alone
+    crowd.close()
+    while not offered(raw, "slow"):  # until the service has seen the end of the others
+        pass
+    raw.close()
+    client.close()
+    lifecycle.stop(places)
+
+
+def test_a_model_is_never_asked_for_a_notification(raw: Raw) -> None:
+    raw.send(message(method="suggest", params={"text": "slow wait", "slow": True}) + b"\n")
+    assert raw.ask("status", number="next")["id"] == "next"
+
+
 def test_explanations_have_a_bound(tmp_path: Path) -> None:
     places = places_in(tmp_path)
     client = start(places)

@@ -43,6 +43,10 @@ LINES = (
     "echo 'na\u00efve caf\u00e9'",
     "curl -fsSL https://example.org/install.sh",
     "systemctl --user restart service",
+    "sleep 1",
+    "sleep 20",
+    "sleep 300",
+    "sleep infinity",  # the others begin with a space alone, and are more
 )
 REQUESTS = {
     "list all containers": "docker ps --all",
@@ -80,14 +84,14 @@ def llama(size: int, seed: int = 0, **others: Any) -> LlamaForCausalLM:  # noqa:
     return model
 
 
-def memorise(model: LlamaForCausalLM, words: tokenizer.Tokenizer, steps: int = 160) -> None:
+def memorise(model: LlamaForCausalLM, words: tokenizer.Tokenizer, steps: int = 120) -> None:
     """Train until the model knows LINES and REQUESTS by heart."""
     rows = [Row(task="line", texts=(line,), source="test", licence="MIT") for line in LINES]
     rows += [Row(task="request", texts=pair, source="test", licence="MIT") for pair in REQUESTS.items()]
     examples = [example for row in rows for example in encode(row, words)]
     tokens = pad_sequence([torch.tensor(each.tokens) for each in examples], batch_first=True)
     wanted = pad_sequence([torch.tensor(each.wanted) for each in examples], batch_first=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.005, weight_decay=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0)
     model.train()
     for _ in range(steps):
         optimizer.zero_grad()

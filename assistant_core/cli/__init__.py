@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from assistant_core import __version__, settings
 from assistant_core.cli import (
+    ask,
     completion,
     config,
     console,
@@ -31,6 +32,7 @@ from assistant_core.errors import AssistantError
 COMMANDS: tuple[Leaf | Group, ...] = (
     status.COMMAND,
     doctor.COMMAND,
+    ask.COMMAND,
     explain.COMMAND,
     guard.GROUP,
     importing.COMMAND,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Row = NDArray[np.float32]
 
 WIDTH = 8  # most answers at once
+SPELLINGS = 4  # of what is owed, followed at once
 SEQUENCES = 1 + 2 * WIDTH  # the trunk, the branches, and those that take their place
 
 
@@ -41,15 +43,18 @@ class Search:
     """A search for `width` answers, at most WIDTH.
 
     `forked`: every answer begins with another token and goes on with the most probable one; otherwise a beam, in
-    which the most probable beginnings survive, wherever they come from.
+    which the most probable beginnings survive, wherever they come from. What is owed can be spelt in several ways, of
+    which most lead nowhere: branches that still owe survive beside `width` others, if they are more probable.
     """
 
     def __init__(self, context: Context, vocabulary: Vocabulary, *, width: int, forked: bool = False) -> None:
         self._context = context
         self._vocabulary = vocabulary
         self.width = width
+        self._room = max(width, SPELLINGS)
         self._forked = forked
         self._found: dict[bytes, float] = {}
+        self._typed = -math.inf  # log-probability of what is owed, however it is spelt
 
     def run(
         self, row: Row, *, owed: bytes, position: int, tokens: int, stop: Callable[[], bool]
@@ -59,16 +64,22 @@ class Search:
         `row`: the logits of the first token, which will stand at `position`. `stop` is asked before every step, and
         ends the search with what was found.
         """
-        live, rows = [Branch(owed=owed)], row[None]
+        try:
+            self._follow(Branch(owed=owed), row, position, tokens, stop)
+        finally:
+            self._drop(0)
+            self._drop(1)
+        given = self._typed if owed else 0.0
+        return sorted(((text, score - given) for text, score in self._found.items()), key=_by_second)[: self.width]
+
+    def _follow(self, root: Branch, row: Row, position: int, tokens: int, stop: Callable[[], bool]) -> None:
+        live, rows = [root], row[None]
         for step in range(tokens + 1):
             live = self._longer(live, rows)
             if step == tokens or not live or self._settled(live) or stop():
-                break
-            live = self._moved(live, first=1 + step % 2 * self.width)
+                return
+            live = self._moved(live, step)
             rows = self._context.step([each.token for each in live], position + step, [each.sequence for each in live])
-        for sequence in range(1, 1 + 2 * self.width):
-            self._context.drop(sequence)
-        return sorted(self._found.items(), key=lambda item: -item[1])[: self.width]
 
     def _longer(self, live: list[Branch], rows: NDArray[np.float32]) -> list[Branch]:
         """Return the branches that go on, most probable first, and keep the answers that are over."""
@@ -80,16 +91,21 @@ class Search:
             if child.over and child.text:
                 self._found[child.text] = float(np.logaddexp(self._found.get(child.text, -math.inf), child.score))
         distinct = {child.text + child.open: child for child in reversed(children) if not child.over}
-        return sorted(distinct.values(), key=_by_score)[: self.width]
+        return self._survivors(sorted(distinct.values(), key=_by_score))
+
+    def _survivors(self, ranked: list[Branch]) -> list[Branch]:
+        paid = list(accumulate(not branch.owed for branch in ranked))
+        return [branch for branch, count in zip(ranked, paid, strict=True) if count <= self.width][: self._room]
 
     def _children(self, branch: Branch, row: Row) -> Iterator[Branch]:
         """Yield a branch's best continuations by one token, the end among them."""
         scores = row - _sum(row)
         if branch.owed:
-            tokens = self._vocabulary.spelling(branch.owed)
-            scores = scores[tokens] - _sum(scores[tokens])  # given what was typed
-            best = _best(scores, self.width)
-            yield from _all(self._spelt(branch, int(tokens[at]), float(scores[at])) for at in best)
+            spelling = self._vocabulary.spelling(branch.owed)
+            self._typed = float(np.logaddexp(self._typed, branch.score + _sum(scores[spelling.all])))
+            for tokens in spelling:
+                best = _best(scores[tokens], self._room)
+                yield from _all(self._spelt(branch, int(tokens[at]), float(scores[tokens[at]])) for at in best)
             return
         if not branch.open:
             yield branch._replace(over=True, score=branch.score + float(_sum(scores[list(ENDS)])))
@@ -116,13 +132,26 @@ class Search:
         best = sorted(self._found.values(), reverse=True)[: self.width]
         return len(best) == self.width and best[-1] >= live[0].score
 
-    def _moved(self, live: list[Branch], first: int) -> list[Branch]:
-        """Give each branch a sequence of its own, from `first` on, and drop the sequences of the step before."""
-        for at, branch in enumerate(live):
-            self._context.branch(branch.sequence, first + at)
-        for sequence in {branch.sequence for branch in live} - {TRUNK}:
+    def _moved(self, live: list[Branch], step: int) -> list[Branch]:
+        """Give each branch a sequence of its own, and drop those of the step before, also of branches that ended."""
+        moved = [branch._replace(sequence=self._bank(step)[at]) for at, branch in enumerate(live)]
+        for before, after in zip(live, moved, strict=True):
+            self._context.branch(before.sequence, after.sequence)
+        self._drop(step + 1)
+        return moved
+
+    def _bank(self, step: int) -> range:
+        """Return the sequences of a step's branches; two steps after, they are used again."""
+        first = TRUNK + 1 + step % 2 * self._room
+        return range(first, first + self._room)
+
+    def _drop(self, step: int) -> None:
+        for sequence in self._bank(step):
             self._context.drop(sequence)
-        return [branch._replace(sequence=first + at) for at, branch in enumerate(live)]
+
+
+def _by_second(answer: tuple[bytes, float]) -> float:
+    return -answer[1]
 
 
 def _by_score(branch: Branch) -> float:
@@ -130,7 +159,9 @@ def _by_score(branch: Branch) -> float:
 
 
 def _sum(scores: Row) -> float:
-    """Return log(sum(exp(scores)))."""
+    """Return log(sum(exp(scores))), -inf of none."""
+    if not len(scores):
+        return -math.inf
     greatest = float(scores.max())
     return greatest + math.log(float(np.exp(scores - greatest).sum()))
 

@@ -32,6 +32,13 @@ class Typed(NamedTuple):
     owed: bytes
 
 
+class Spelling(NamedTuple):
+    """Tokens that spell all of what is owed, and perhaps more; tokens that spell a beginning of it."""
+
+    all: NDArray[np.intp]
+    part: NDArray[np.intp]
+
+
 class Vocabulary:
     """The pieces of `context`. Raises ModelError if it has not the control pieces of the command model."""
 
@@ -76,10 +83,10 @@ class Vocabulary:
         return Typed(tokens[:kept], data[lengths[kept] :])
 
     @lru_cache(maxsize=64)  # noqa: B019 - lives as long as the model
-    def spelling(self, owed: bytes) -> NDArray[np.intp]:
-        """Return the tokens that spell a beginning of `owed`, or all of it and perhaps more."""
-        shorter = (token for end in range(1, len(owed)) for token in self._equal(owed[:end]))
-        return np.array([*self._beginning(owed), *shorter], dtype=np.intp)
+    def spelling(self, owed: bytes) -> Spelling:
+        """Return how the bytes `owed` can be spelt."""
+        shorter = [token for end in range(1, len(owed)) for token in self._equal(owed[:end])]
+        return Spelling(np.array(self._beginning(owed), np.intp), np.array(shorter, np.intp))
 
     def _beginning(self, data: bytes) -> list[int]:
         return self._between((data, -1), (data + b"\xff", -1))  # text holds no byte 0xFF

@@ -5,5 +5,6 @@ endpoint    where the socket is, and who may be at its other end
 client      one connection, for the shell and the CLI
 lifecycle   find, start, stop and replace the service
 server      requests → answers, on one event loop
+owner       what one thread alone may call: the models
 __main__    the composition root: store, completers and manuals put behind a server
 """

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from logging.handlers import RotatingFileHandler
@@ -18,15 +18,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from assistant_core.errors import AssistantError, SettingsError, StoreError
-from assistant_core.records import Explanation, Verdict
+from assistant_core.records import Candidate, Explanation, Failure, Proposals, Query, Question, Verdict
 from assistant_core.service import endpoint, lifecycle, memory
+from assistant_core.service.asking import Desk
 from assistant_core.service.live import Loaded, Report
+from assistant_core.service.owner import Owner
 from assistant_core.service.server import Server
 from assistant_core.service.wire import InitializeParams
 from assistant_core.settings import Paths, Settings, load, paths, private_directory
 from assistant_core.store import RankingRow, Store
 
 if TYPE_CHECKING:
+    from assistant_core.engine.completion import Completion
     from assistant_core.guard.policy import Policy
     from completers import Surroundings
 
@@ -43,6 +46,8 @@ class _Backend:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
         self._settings = Settings()
+        self._model = Owner(self._open_model)
+        self._desk = Desk(paths, self._model, lambda: self._settings.models.command)
 
     @property
     def idle_s(self) -> float:
@@ -53,10 +58,45 @@ class _Backend:
         from completers import Completer  # noqa: PLC0415 - slow to import
 
         problems = [self._read_settings(), self._try_to_expire()]
+        self._model.renew()
+        self._desk.renew()
         with closing(Store(self._paths.history)) as store:
             rows = _counted(store.ranking_rows(), store.counts()["commands"], report)
             index = Completer(rows, dangerous=lambda line: classify(line).decision != "allow")
         return Loaded(index, "; ".join(filter(None, problems)))
+
+    def offer(
+        self,
+        query: Query,
+        before: Sequence[tuple[str, int | None]],
+        surroundings: "Surroundings",
+        done: Callable[[Sequence[Candidate] | None], object],
+    ) -> Callable[[], object] | None:
+        def work(model: "Completion") -> Sequence[Candidate]:
+            from assistant_core.engine.completion import Place  # noqa: PLC0415 - slow to import
+            from assistant_core.guard.policy import git_root  # noqa: PLC0415 - slow to import
+
+            user = os.environ.get("USER") or os.environ.get("LOGNAME") or ""
+            place = Place(surroundings.home, user, surroundings.host, git_root(query.cwd or ""))
+            return model.offer(query, before, place)
+
+        return self._model.submit(work, done) if self._settings.models.command else None
+
+    def ask(
+        self,
+        asked: Question | Failure,
+        surroundings: "Surroundings",
+        done: Callable[[Proposals | None], object],
+    ) -> Callable[[], object] | None:
+        return self._desk.ask(asked, surroundings, done)
+
+    def prepare(self) -> None:
+        self._desk.prepare()
+
+    def _open_model(self) -> "Completion":
+        from assistant_core.engine.completion import Completion  # noqa: PLC0415 - slow to import
+
+        return Completion(self._paths, self._settings.training)
 
     def classify(self, line: str, cwd: str) -> Verdict:
         from assistant_core import guard  # noqa: PLC0415 - slow to import

@@ -111,10 +111,11 @@ class Client:
             raise MismatchError(server)
         return server
 
-    def suggest(self, query: Query, deadline_s: float) -> list[Candidate] | None:
+    def suggest(self, query: Query, deadline_s: float, wake: int | None = None) -> list[Candidate] | None:
         """Return the ranked lines for `query`, or None when there is no answer within `deadline_s` seconds.
 
-        A late answer is skipped by the next call. Raises ServiceError when the connection is dead.
+        A late answer is skipped by the next call. With a file descriptor `wake`, no answer is waited for once that can
+        be read, and the request is cancelled. Raises ServiceError when the connection is dead.
         """
         deadline = time.monotonic() + deadline_s
         number = next(self._numbers)
@@ -126,7 +127,9 @@ class Client:
             return None
         try:
             self._send(line, deadline)
-            reply = self._answer(number, deadline)
+            reply = self._answer(number, deadline, wake=wake)
+            if reply is None and wake is not None:
+                self._cancel(number)
             return None if reply is None or reply.error else self._read(_candidates, reply.result).candidates
         finally:
             self._lock.release()
@@ -194,8 +197,11 @@ class Client:
             reply = self._answer(number, deadline, on_progress)
         finally:
             if reply is None and self._socket.fileno() >= 0:
-                self._send(wire.notification("$/cancelRequest", wire.CancelParams(id=number)), time.monotonic())
+                self._cancel(number)
         return reply
+
+    def _cancel(self, number: int) -> None:
+        self._send(wire.notification("$/cancelRequest", wire.CancelParams(id=number)), time.monotonic())
 
     def _send(self, line: bytes, deadline: float) -> None:
         """Send what is left of an earlier message, then this one, which is dropped if it cannot be begun in time."""
@@ -218,9 +224,16 @@ class Client:
         return True
 
     def _answer(
-        self, number: int, deadline: float, on_progress: Callable[[str], None] | None = None
+        self,
+        number: int,
+        deadline: float,
+        on_progress: Callable[[str], None] | None = None,
+        wake: int | None = None,
     ) -> wire.Reply | None:
-        """Return the reply to request `number`, or None at the deadline; replies to older requests are skipped."""
+        """Return the reply to request `number`, or None at the deadline or once `wake` can be read.
+
+        Replies to older requests are skipped.
+        """
         while True:
             while (message := self._next_message()) is not None:
                 if message.id == number:
@@ -228,9 +241,20 @@ class Client:
                 if on_progress and message.method == "$/progress":
                     on_progress(msgspec.json.decode(message.params, type=wire.ProgressParams).value.message)
             remaining = deadline - time.monotonic()
-            if remaining <= 0 or not self._readable.poll(remaining * 1000):
+            if remaining <= 0 or not self._can_read(remaining, wake):
                 return None
             self._receive()
+
+    def _can_read(self, seconds: float, wake: int | None) -> bool:
+        """Wait until there is something to read; return whether there is, and `wake` has not come before it."""
+        if wake is None:
+            return bool(self._readable.poll(seconds * 1000))
+        self._readable.register(wake, select.POLLIN)
+        try:
+            ready = [descriptor for descriptor, _ in self._readable.poll(seconds * 1000)]
+        finally:
+            self._readable.unregister(wake)
+        return bool(ready) and wake not in ready
 
     def _next_message(self) -> wire.Reply | None:
         end = self._received.find(b"\n") + 1

@@ -7,6 +7,7 @@ on. Only a client that does not read its answers is dropped.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -25,6 +26,14 @@ class _Identity(msgspec.Struct):
     id: Id | None = None
 
 
+class Waiting(Protocol):
+    """A request that is still to be answered."""
+
+    @property
+    def stop(self) -> Callable[[], object]:
+        """What ends the work for it early."""
+
+
 class Owner(Protocol):
     """What a connection needs of the server."""
 
@@ -41,8 +50,8 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Frames messages for its `owner`.
 
-    `surroundings` is what the owner made of `initialize`; `waiting` holds the numbers of the requests that are
-    still to be answered.
+    `surroundings` is what the owner made of `initialize`; `waiting` holds the requests that are still to be answered,
+    by their numbers.
     """
 
     transport: asyncio.Transport
@@ -50,7 +59,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner) -> None:
         self.initialized = False
         self.surroundings: Any = None
-        self.waiting: set[Id] = set()
+        self.waiting: dict[Id, Waiting] = {}
         self._owner = owner
         self._buffer = bytearray()
         self._skipping = False  # the rest of a line that was too long
@@ -63,6 +72,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """End; answers that are still to come have nobody to go to."""
+        for waiting in self.waiting.values():
+            waiting.stop()
         self.waiting.clear()
         self._owner.lost(self)
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from assistant_core.errors import AssistantError
@@ -26,8 +26,17 @@ _log = logging.getLogger(__name__)
 class Index(Protocol):
     """What ranks: `completers.Completer`. Every method answers within a key press."""
 
-    def complete(self, query: Query, surroundings: Any, /) -> list[Candidate]:  # noqa: ANN401 - the backend's own type
-        """Return the ranked lines for a query."""
+    def complete(
+        self,
+        query: Query,
+        surroundings: Any,  # noqa: ANN401 - the backend's own type
+        offers: Sequence[Candidate] = (),
+        /,
+    ) -> list[Candidate]:
+        """Return the ranked lines for a query, a model's `offers` among them."""
+
+    def before(self, session: str | None, /) -> list[tuple[str, int | None]]:
+        """Return the last lines of a session, oldest first, and how each ended, None where unknown."""
 
     def observe(self, command: Command, /) -> object:
         """Learn a command that was run."""

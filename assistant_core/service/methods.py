@@ -1,7 +1,7 @@
 """The methods of the service: a request in, its answer out, now or later.
 
-Cheap methods are answered in the same turn of the loop; `explain` and `reload` run in threads of their own. Nothing
-is known here of ranking or manuals: a Backend does the work.
+Cheap methods are answered in the same turn of the loop; `ask`, `fix`, `explain`, `reload` and a `suggest` for which a
+model is asked are worked on in other threads. Nothing is known here of ranking, models or manuals: a Backend does that.
 """
 
 from __future__ import annotations
@@ -11,46 +11,34 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from assistant_core import __version__
 from assistant_core.errors import AssistantError
-from assistant_core.records import Command, Explanation, Feedback, Query, Suggestion, Verdict
+from assistant_core.records import (
+    Candidate,
+    Command,
+    Failure,
+    Feedback,
+    Proposals,
+    Query,
+    Question,
+    Suggestion,
+    Verdict,
+)
 from assistant_core.service import memory, wire
+from assistant_core.service.backend import Backend
 from assistant_core.service.connection import Connection
-from assistant_core.service.live import LiveIndex, Loaded, Report, in_thread
+from assistant_core.service.live import LiveIndex, in_thread
 from assistant_core.service.wire import Code, Id
 
-SLOW: Final = 16  # explanations at a time
+SLOW: Final = 16  # explanations at a time, and as many questions to a model
 LIMIT: Final = 100  # candidates that may be asked for
 
 _log = logging.getLogger(__name__)
-
-
-class Backend(Protocol):
-    """The work behind the service. `load`, `explain` and `expire` are called in threads and may be slow."""
-
-    @property
-    def idle_s(self) -> float:
-        """Seconds without a client after which the service ends."""
-
-    def load(self, report: Report, /) -> Loaded:
-        """Read the settings and the history."""
-
-    def explain(self, line: str, /) -> Explanation:
-        """Explain a command line."""
-
-    def classify(self, line: str, cwd: str, /) -> Verdict:
-        """Return what a command line would do in `cwd`; called in the loop."""
-
-    def expire(self) -> int:
-        """Delete what is older than the settings allow; return how many commands. Raises AssistantError."""
-
-    def surroundings(self, hello: wire.InitializeParams, /) -> Any:  # noqa: ANN401 - the backend's own type
-        """Return what the index needs to know of a client."""
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a failure
@@ -59,6 +47,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+UNANSWERED: Final = Refusal(Code.INTERNAL_ERROR, "the question failed; `assistant service logs` says where")
 
 
 class Call(NamedTuple):
@@ -89,7 +80,7 @@ class Methods:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
-        self._slow = 0
+        self._explaining = self._offering = self._asking = 0
 
     def handle(self, connection: Connection, request: wire.Request) -> None:
         """Answer a request, now or later; a notification is never answered."""
@@ -128,13 +119,42 @@ class Methods:
             call.connection.initialized = True
         return wire.InitializeResult(protocol=wire.PROTOCOL, version=__version__, pid=os.getpid())
 
-    def suggest(self, call: Call) -> wire.Candidates:
-        """Rank; before the history is read there is nothing to rank."""
+    def suggest(self, call: Call) -> wire.Candidates | None:
+        """Rank; before the history is read there is nothing to rank. With `slow`, a model is asked before."""
         if not 1 <= call.params.limit <= LIMIT:
             raise Refusal(Code.INVALID_PARAMS, f"suggest: limit is {call.params.limit}; expected 1 to {LIMIT}")
+        if call.params.slow and call.number is not None and self._ask_model(call):
+            return None
+        return self._ranked(call)
+
+    def _ranked(self, call: Call, offers: Sequence[Candidate] = ()) -> wire.Candidates:
         if (index := self._live.current) is None:
             return wire.Candidates(candidates=[])
-        return wire.Candidates(candidates=index.complete(call.params, call.connection.surroundings))
+        return wire.Candidates(candidates=index.complete(call.params, call.connection.surroundings, offers))
+
+    def _ask_model(self, call: Call) -> bool:
+        """Rank later, with what the model offers; say whether there is a model and it has time."""
+        if (index := self._live.current) is None or self._offering >= SLOW:
+            return False
+        later = _Later(call)
+
+        def ranked(offers: Sequence[Candidate] | None) -> None:
+            self._offering -= 1
+            if later.waits:
+                later.finish(_guarded("suggest", lambda: self._ranked(call, offers or ())))
+
+        def done(offers: Sequence[Candidate] | None) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(ranked, offers)
+
+        before = index.before(call.params.session)
+        stop = self._backend.offer(call.params, before, call.connection.surroundings, done)
+        if stop is None:
+            later.withdraw()
+            return False
+        later.stop = stop
+        self._offering += 1
+        return True
 
     def record(self, call: Call) -> wire.Empty:
         """Learn a command."""
@@ -159,45 +179,69 @@ class Methods:
         """Say what a line would do."""
         return self._backend.classify(call.params.line, call.params.cwd)
 
+    def ask(self, call: Call) -> None:
+        """Propose lines for a question or in the place of one that failed, in a thread."""
+        if call.number is None:
+            return
+        if not 1 <= call.params.count <= LIMIT:
+            raise Refusal(Code.INVALID_PARAMS, f"count is {call.params.count}; expected 1 to {LIMIT}")
+        if self._asking >= SLOW:
+            raise Refusal(Code.TOO_LARGE, f"busy: {SLOW} questions are being answered; try again")
+        later = _Later(call)
+
+        def answered(found: Proposals | None) -> None:
+            self._asking -= 1
+            later.finish(UNANSWERED if found is None else found)
+
+        def done(found: Proposals | None) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(answered, found)
+
+        self._asking += 1
+        stop = self._backend.ask(call.params, call.connection.surroundings, done)
+        if stop is None:
+            answered(None)
+        else:
+            later.stop = stop
+
+    def prepare(self, _call: Call) -> wire.Empty:
+        """Get ready for a question, which is being typed."""
+        self._backend.prepare()
+        return wire.Empty()
+
     def explain(self, call: Call) -> None:
         """Explain a line, in a thread."""
         if call.number is None:
             return
-        if self._slow >= SLOW:
+        if self._explaining >= SLOW:
             raise Refusal(Code.TOO_LARGE, f"busy: {SLOW} explanations are being made; try again")
-        finish = _later(call)
+        later, line = _Later(call), call.params.line
 
         def done(found: msgspec.Struct | Refusal) -> None:
-            self._slow -= 1
-            finish(found)
+            self._explaining -= 1
+            later.finish(found)
 
-        self._slow += 1
-        in_thread(self._loop, lambda: self._explanation(call.params.line), done)
-
-    def _explanation(self, line: str) -> msgspec.Struct | Refusal:
-        try:
-            return self._backend.explain(line)
-        except Exception as error:  # noqa: BLE001 - the thread's last frame: all is answered
-            return _failure("explain", error)
+        self._explaining += 1
+        in_thread(self._loop, lambda: _guarded("explain", lambda: self._backend.explain(line)), done)
 
     def reload(self, call: Call) -> None:
         """Read the settings and the history anew, in a thread; the old index serves meanwhile, or on if that fails."""
-        finish, token = _later(call), call.params.token
+        later, token = _Later(call), call.params.token
 
         def watch(value: wire.ProgressValue) -> None:
-            if token is not None and call.number in call.connection.waiting:
+            if token is not None and later.waits:
                 params = wire.ProgressParams(token=token, value=value)
                 call.connection.send(wire.notification("$/progress", params))
             if value.kind == "end":
                 problem = self._live.problem
-                finish(Refusal(Code.INTERNAL_ERROR, f"reload: {problem}") if problem else wire.Empty())
+                later.finish(Refusal(Code.INTERNAL_ERROR, f"reload: {problem}") if problem else wire.Empty())
 
         self._live.reload(watch)
 
     def cancel(self, call: Call) -> wire.Empty:
         """Answer a waiting request with an error; what it comes to is dropped."""
-        if call.params.id in call.connection.waiting:
-            call.connection.waiting.remove(call.params.id)
+        if (waiting := call.connection.waiting.pop(call.params.id, None)) is not None:
+            waiting.stop()
             call.connection.refuse(call.params.id, Code.CANCELLED, "cancelled by the client")
         return wire.Empty()
 
@@ -251,6 +295,9 @@ METHODS: Mapping[str, Method] = {
     "feedback": Method(_reader(Feedback), Methods.feedback),
     "classify": Method(_reader(wire.ClassifyParams), Methods.classify),
     "explain": Method(_reader(wire.Line), Methods.explain),
+    "ask": Method(_reader(Question), Methods.ask),
+    "prepare": Method(_reader(wire.Empty), Methods.prepare),
+    "fix": Method(_reader(Failure), Methods.ask),
     "reload": Method(_reader(wire.ReloadParams), Methods.reload),
     "$/cancelRequest": Method(_reader(wire.CancelParams), Methods.cancel),
     "status": Method(_reader(wire.Empty), Methods.status),
@@ -258,25 +305,46 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def _later(call: Call) -> Callable[[msgspec.Struct | Refusal], None]:
-    """Note that `call` waits for its answer; return what gives it, unless the call was cancelled meanwhile."""
-    connection, number = call.connection, call.number
-    if number is None:
-        return lambda _: None
-    if number in connection.waiting:
-        raise Refusal(Code.INVALID_REQUEST, f"request {number!r} is still waiting for its answer; use another id")
-    connection.waiting.add(number)
+class _Later:
+    """The answer to `call`, which is still to come; a notification has none. `stop` ends the work for it early."""
 
-    def finish(answer: msgspec.Struct | Refusal) -> None:
-        if number not in connection.waiting:
+    def __init__(self, call: Call) -> None:
+        self._connection, self._number = call.connection, call.number
+        self.stop: Callable[[], object] = lambda: None
+        if self._number is None:
             return
-        connection.waiting.remove(number)
-        if isinstance(answer, Refusal):
-            connection.refuse(number, answer.code, str(answer))
-        else:
-            connection.answer(number, answer)
+        if self._number in self._connection.waiting:
+            message = f"request {self._number!r} is still waiting for its answer; use another id"
+            raise Refusal(Code.INVALID_REQUEST, message)
+        self._connection.waiting[self._number] = self
 
-    return finish
+    @property
+    def waits(self) -> bool:
+        """Whether it is still wanted: it was not cancelled, and the client is there."""
+        return self._number is not None and self._connection.waiting.get(self._number) is self
+
+    def withdraw(self) -> None:
+        """Leave the answer to somebody else."""
+        if self._number is not None and self.waits:
+            del self._connection.waiting[self._number]
+
+    def finish(self, answer: msgspec.Struct | Refusal) -> None:
+        """Give the answer, if it is still wanted."""
+        if self._number is None or not self.waits:
+            return
+        self.withdraw()
+        if isinstance(answer, Refusal):
+            self._connection.refuse(self._number, answer.code, str(answer))
+        else:
+            self._connection.answer(self._number, answer)
+
+
+def _guarded(method: str, work: Callable[[], msgspec.Struct]) -> msgspec.Struct | Refusal:
+    """Return what `work` returns, or what tells that it failed: all is answered."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failure(method, error)
 
 
 def _failure(method: str, error: Exception) -> Refusal:

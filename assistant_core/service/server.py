@@ -15,9 +15,10 @@ from typing import Final
 
 from assistant_core.errors import AssistantError, ServiceError
 from assistant_core.service import endpoint, memory, wire
+from assistant_core.service.backend import Backend
 from assistant_core.service.connection import Connection
 from assistant_core.service.live import LiveIndex, in_thread
-from assistant_core.service.methods import Backend, Methods
+from assistant_core.service.methods import Methods
 from assistant_core.service.wire import Code
 
 CLIENTS: Final = 256

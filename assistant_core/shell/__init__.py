@@ -4,10 +4,11 @@ In: xonsh's events. Out: recorded commands, ghost text, answers to meta-commands
 
 session    what a shell holds, and how it is undone      link, worker, log   its parts
 recorder   events → commands → journal → store           filters             what is not remembered
-meta       `?explain`, `:feedback`, …: table, keys       answers             what they do
+meta       `?explain`, `:feedback`, …: table, keys       answers, asking     what they do
 gate       the line, then each command → stop            judgement           verdict → screen → answer
 dialog     the question's keys                           screen, consequences  what it says, what it would hit
 question   asking at the terminal                        typed               type-ahead, the next prompt
+remote     what the service or the program answers
 ghost      ghost text                                    menu                ranked lines in the menu
 variables  settings as xonsh variables, prompt field     program             the `assistant` command
 start      puts the parts together                       question, …

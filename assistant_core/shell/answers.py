@@ -3,7 +3,6 @@
 In: the session and the rest of the line, literally. Out: text for the user and an exit code; records in the store.
 """
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -11,15 +10,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from assistant_core.errors import AssistantError, ServiceError
+from assistant_core.errors import AssistantError
 from assistant_core.shell.program import PROGRAM
+from assistant_core.shell.remote import colored, from_program, from_service
 from assistant_core.shell.session import Session, Subject
 
 if TYPE_CHECKING:
-    from assistant_core.records import Explanation, Rating
-
-CONNECT_S = 3.0  # longest wait for a service that is being started
-EXPLAIN_S = 15.0  # longest wait for an explanation
+    from assistant_core.records import Rating
 
 PRIVATE = "XONTRIB_ASSISTANT_RECORD_PRIVATE"
 RATINGS: dict[str, "Rating"] = {"helpful": "helpful", "unhelpful": "unhelpful"}
@@ -37,7 +34,6 @@ TRAIN = (  # what :train can do, and the words that follow
     "deploy --kind",
     "rollback --kind",
 )
-NO_MODEL = "there is no language model yet, so this cannot be answered; `?explain LINE` works from the manual pages\n"
 
 
 def explain(session: Session, line: str) -> int:
@@ -45,26 +41,15 @@ def explain(session: Session, line: str) -> int:
     if not line:
         raise AssistantError("there is no line to explain; example: ?explain tar -xzf a.tgz")
     from assistant_core import render  # noqa: PLC0415 - not before the first prompt
+    from assistant_core.records import Explanation  # noqa: PLC0415 - as above
+    from assistant_core.service.wire import Line  # noqa: PLC0415 - as above
 
-    answer = _from_service(session, line) or _from_program(session, line)
+    asked = ["explain", "--json", "--", line]
+    answer = from_service(session, "explain", Line(line=line), Explanation) or from_program(session, asked, Explanation)
     width = shutil.get_terminal_size().columns
-    sys.stdout.write(render.explanation(answer, width, _colored()).rstrip("\n") + "\n")
+    sys.stdout.write(render.explanation(answer, width, colored()).rstrip("\n") + "\n")
     session.subject = Subject("answer", line, render.explanation(answer, width, color=False))
     return 0
-
-
-def fix(_: Session, rest: str) -> int:
-    """Say that there is no model yet."""
-    del rest
-    sys.stderr.write(f"?fix: {NO_MODEL}")
-    return 1
-
-
-def ask(_: Session, question: str) -> int:
-    """Say that there is no model yet."""
-    del question
-    sys.stderr.write(f"?: {NO_MODEL}")
-    return 1
 
 
 def feedback(session: Session, text: str) -> int:
@@ -144,50 +129,3 @@ def _clean(text: str) -> str:
     from assistant_core.shell.recorder import storable  # noqa: PLC0415 - it imports meta, which imports this
 
     return redact(storable(text)).text
-
-
-def _colored() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _from_service(session: Session, line: str) -> "Explanation | None":
-    from assistant_core.records import Explanation  # noqa: PLC0415 - not before the first prompt
-    from assistant_core.service.client import RemoteError  # noqa: PLC0415 - as above
-    from assistant_core.service.wire import Line  # noqa: PLC0415 - as above
-
-    client = session.link.wait(CONNECT_S)
-    if client is None:
-        return None
-    try:
-        return client.call("explain", Line(line=line), Explanation, timeout_s=EXPLAIN_S)
-    except RemoteError as error:
-        session.log.failure(error)
-    except ServiceError as error:
-        session.log.failure(error)
-        session.link.lost()
-    return None
-
-
-def _from_program(session: Session, line: str) -> "Explanation":
-    """Ask a process of its own: without a service, a long manual must not stay in the shell's memory."""
-    import msgspec  # noqa: PLC0415 - not before the first prompt
-
-    from assistant_core.records import Explanation  # noqa: PLC0415 - as above
-
-    command = [*PROGRAM, "explain", "--json", "--", line]
-    try:
-        asked = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=EXPLAIN_S,
-            env=session.xsh.env.detype(),
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        return msgspec.json.decode(asked.stdout, type=Explanation)
-    except subprocess.TimeoutExpired as error:
-        raise AssistantError(f"no explanation within {EXPLAIN_S:g} s; `assistant explain` has no such limit") from error
-    except (OSError, ValueError) as error:
-        raise AssistantError(
-            "neither the service nor the program could explain; `assistant doctor` says why"
-        ) from error

@@ -1,8 +1,8 @@
 """Ghost text: the rest of the likeliest line, painted in the same turn of the event loop as the key.
 
 In: changes of the prompt's text. Out: `buffer.suggestion`. Text that goes along with the line shown asks nothing;
-other text asks the service with a deadline. An answer that misses it may come later, and then only fills an empty
-ghost or extends one that it agrees with.
+other text asks the service with a deadline. Where that brings no answer or a weak one, the service is asked once more
+in the background, a model included; what comes then only fills an empty ghost or extends one that it agrees with.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from assistant_core.shell.trace import Trace
 
 if TYPE_CHECKING:  # these load msgspec, which the first prompt does not wait for
     from assistant_core.records import Candidate
-    from assistant_core.service.client import Client
     from assistant_core.shell.late import Late
     from assistant_core.shell.session import Session
 
@@ -33,6 +32,8 @@ META = tuple(meta.name for meta in TABLE)
 
 # What one press takes: blanks and slashes before a word or a part of a path, and the slashes behind it.
 WORD = re.compile(r"\s*/*[^\s/]+/*|.+")
+
+SURE = 0.5  # probability; a ghost more likely than that is not asked about again
 
 
 def install(session: Session, prompter: PromptSession[Any], bindings: KeyBindings) -> Ghost:
@@ -66,6 +67,7 @@ def install(session: Session, prompter: PromptSession[Any], bindings: KeyBinding
     session.ghost = ghost
     session.undo.callback(undo)
     session.on("on_pre_prompt", prompt)
+    session.on("on_post_prompt", lambda **_: ghost.take_back())
     session.on("on_postcommand", ran)
     return ghost
 
@@ -88,13 +90,15 @@ class Ghost:
         self._fresh = True  # a prompt that was not painted yet
         self._prompter = prompter
         self._trace = Trace(session)
-        self.late: Late | None = None  # made for the first deadline missed
+        self._asked = False  # in the background, and not answered yet
+        self.late: Late | None = None  # made for the first question that it is asked
 
     # --- prompt_toolkit's events -----------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Start a prompt: what was known for the last one is out of date."""
         self.shown, self._fresh = None, True
+        self.take_back()
         self.ranking.clear()
         self._trace.start("")
 
@@ -120,16 +124,21 @@ class Ghost:
     def refresh(self) -> None:
         """Show what fits the text: the line shown before if it still does, otherwise the best of a new answer."""
         text, shown = self.buffer.text, self.shown
+        ask = False
         if not self.wanted():
             self._show(None)
         elif shown is not None and self._goes_along(text, shown):
             self.buffer.suggestion = Suggestion(shown.line[len(text) :])
         elif self.ranking.update(text):
             self._show(self._best())
+            ask = self.session.settings.models.command and (self.shown is None or self.shown.probability < SURE)
         else:
             self._show(None)
-            if self.ranking.late:
-                self._ask_late(text)
+            ask = self.ranking.late
+        if ask:
+            self._ask_late(text)
+        else:
+            self.take_back()
 
     def wanted(self) -> bool:
         """Say whether there may be ghost text now, by the settings in force and the text."""
@@ -155,23 +164,30 @@ class Ghost:
         self._typed = text
         self.buffer.suggestion = None if candidate is None else Suggestion(candidate.line[len(text) :])
 
+    def take_back(self) -> None:
+        """Cancel what was asked in the background."""
+        if self._asked and self.late is not None:
+            self._asked = False
+            self.late.cancel()
+
     def _ask_late(self, text: str) -> None:
         if self.late is None:
-            from assistant_core.shell.late import Late  # noqa: PLC0415 - most shells never need it
-
-            self.late = Late(self.session, self._connect)
-        self.late.ask(self.ranking.query(text), self.session.guarded(self._arrived))
+            self.late = self._background()
+        query = self.ranking.query(text, slow=self.session.settings.models.command)
+        self.late.ask(query, self.session.guarded(self._arrived))
+        self._asked = True
 
     def _arrived(self, text: str, candidates: Sequence[Candidate]) -> None:
         """Paint a late answer, if the prompt still is what it was asked for."""
         buffer, shown = self.buffer, self.shown
+        self._asked = False
         if buffer.text != text or buffer.complete_state is not None or not self.wanted():
             return
         if shown is None and buffer.suggestion is not None:  # another's ghost text
             return
         self.ranking.put(text, candidates)
         best = self._best()
-        if best is not None and (shown is None or best.line.startswith(shown.line)):
+        if best is not None and (shown is None or (best.line.startswith(shown.line) and best.line != shown.line)):
             self._show(best)
             self._prompter.app.invalidate()
 
@@ -231,8 +247,10 @@ class Ghost:
             self.late.stop()
         self.session.ghost = None
 
-    def _connect(self) -> Client:
+    def _background(self) -> Late:
         from assistant_core.service.client import Client, hello  # noqa: PLC0415 - not before the first prompt
+        from assistant_core.shell.late import Late  # noqa: PLC0415 - as above
 
-        xsh = self.session.xsh
-        return Client(self.session.paths.socket, hello("shell", xsh.env, tuple(xsh.aliases)))
+        xsh, socket = self.session.xsh, self.session.paths.socket
+        me = hello("shell", xsh.env, tuple(xsh.aliases))  # now: other threads must not look at them
+        return Late(self.session, lambda: Client(socket, me))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from xonsh.tools import unthreadable
 
 from assistant_core.errors import AssistantError
-from assistant_core.shell import answers
+from assistant_core.shell import answers, asking
 from assistant_core.shell.session import Session
 
 
@@ -30,8 +30,10 @@ class Meta(NamedTuple):
 
 TABLE: tuple[Meta, ...] = (
     Meta("?explain", "LINE", "explain a command line from the manual pages here", answers.explain, is_line=True),
-    Meta("?fix", "", "repair the last failure (needs a model)", answers.fix),
-    Meta("?", "[QUESTION]", "answer in your own words (needs a model); alone, show this list", answers.ask),
+    Meta(
+        "?fix", "[LINE]", "put what the last line that failed was meant to be into the prompt", asking.fix, is_line=True
+    ),
+    Meta("?", "[WHAT YOU WANT]", "put a line that does it into the prompt; alone, show this list", asking.ask),
     Meta(
         ":feedback",
         "helpful|unhelpful [NOTE]",
@@ -100,6 +102,7 @@ def install(session: Session) -> None:
     shell = session.xsh.shell.shell
     if hasattr(shell, "prompter"):
         _bind_enter(session, shell.key_bindings)
+        asking.prepare_while_typed(session, shell.prompter.default_buffer)
 
 
 def _is_literal(code: str) -> bool:

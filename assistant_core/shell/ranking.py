@@ -77,8 +77,8 @@ class Ranking:
         session.link.answered()
         return self._usable(text, answer)
 
-    def query(self, text: str) -> Query:
-        """Return the question for `text` as it stands now."""
+    def query(self, text: str, *, slow: bool = False) -> Query:
+        """Return the question for `text` as it stands now; nobody waits for the answer to a `slow` one."""
         from assistant_core.records import Query  # noqa: PLC0415 - loads msgspec; the client has loaded it by now
 
         try:
@@ -86,7 +86,7 @@ class Ranking:
         except OSError:  # the directory was removed
             cwd = None
         limit = max(LIMIT, self._session.settings.suggest.menu_items)
-        return Query(text=text, session=self._session.id, cwd=cwd, limit=limit)
+        return Query(text=text, session=self._session.id, cwd=cwd, limit=limit, slow=slow)
 
     def forget(self, line: str) -> None:
         """Never hold `line` again until it is remembered anew."""

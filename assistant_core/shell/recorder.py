@@ -60,6 +60,8 @@ class Recorder:
         if pending is not None:
             self._session.refresh()  # the line itself may have changed a setting
             code = exit_code(rtn, self._session.xsh.lastcmd, pending.pipeline)
+            if code not in (None, 0, INTERRUPTED):
+                self._session.failed = (pending.line.strip(), code)
             self._record(pending._replace(started_s=ts[0]), rtn, code, ts[1])
 
     def exit(self, exit_code: int, **_: object) -> None:

@@ -4,7 +4,9 @@ In: a method of the service and the program's arguments for the same. Out: a rec
 read must not stay in the shell's memory, so nothing of it is done here.
 """
 
+import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from assistant_core.errors import AssistantError, ServiceError
@@ -55,6 +57,9 @@ def from_program(session: Session, arguments: list[str], kind: type[T], typed: s
     except subprocess.TimeoutExpired as error:
         raise AssistantError(f"no answer within {ANSWER_S:g} s; {name} has no such limit") from error
     except (OSError, ValueError) as error:
-        raise AssistantError(
-            f"neither the service nor {name} could answer; `assistant doctor` says why"
-        ) from error
+        raise AssistantError(f"neither the service nor {name} could answer; `assistant doctor` says why") from error
+
+
+def colored() -> bool:
+    """Say whether an answer may have colours."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -21,7 +21,7 @@ from assistant_core.shell.log import Log
 from assistant_core.shell.worker import Worker
 
 if TYPE_CHECKING:
-    from assistant_core.records import Acceptance
+    from assistant_core.records import Acceptance, Proposal
     from assistant_core.service.client import Client
     from assistant_core.shell.ghost import Ghost
 
@@ -71,6 +71,8 @@ class Session:
         self.ghost: Ghost | None = None  # where there is prompt_toolkit
         self.last_shown: Shown | None = None
         self.subject: Subject | None = None
+        self.failed: tuple[str, int] | None = None  # the last line that failed, as typed, and its exit code
+        self.proposed: tuple[Proposal, ...] = ()  # by the last `?` or `?fix`
         self._of_file = UNKNOWN
         self._table = tuple(settings.table())
         self._stamp: object = None

@@ -1,0 +1,147 @@
+"""What speaks against a line that somebody else wrote: it is no line, its program is not here, nobody knows the option.
+
+In: a line, what the user's shell can run, the manual pages. Out: findings. Nothing in the line is run or expanded; a
+word that only shows its value when the line runs is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import tree_sitter_bash
+from tree_sitter import Language, Parser
+
+from assistant_core.knowledge import Manuals, explain
+from assistant_core.knowledge.operators import BUILTINS
+from assistant_core.knowledge.parse import MAX_LINE, MAX_PIECES, parse
+from assistant_core.knowledge.pieces import Command
+from assistant_core.knowledge.wrappers import SEARCHERS, SHELLS, WRAPPERS
+from assistant_core.knowledge.xonsh import mask
+
+if TYPE_CHECKING:
+    from assistant_core.knowledge.pieces import Word
+    from assistant_core.records import Passage
+
+DEEPEST = 8  # commands within commands that are looked at
+_PROGRAM = re.compile(r"[\w./~+:@\[-]+")
+_SCRIPT = re.compile(r"-[a-z]*c")  # `sh -c SCRIPT`
+_ASSIGNMENT = re.compile(r"\w+=")
+_NUMBER = re.compile(r"-\d+")  # `head -5`: taken by many, told by few
+_ELSEWHERE = frozenset(("ssh", "chroot"))  # what these run is not on this machine
+_PAGE = re.compile(r"\S+\(\w+\)")  # of a passage's source
+
+
+class Shell(NamedTuple):
+    """What the user's shell can run. Without `aliases` it may be any shell, and has the builtins of all."""
+
+    path: tuple[str, ...]
+    aliases: frozenset[str] = frozenset()  # names of its own: aliases, functions, builtins
+    home: str = ""
+    cwd: str = ""
+
+    def runs(self, program: str) -> bool:
+        """Say whether `program` is there: a name of the shell's own, a file on the path, a path to one."""
+        if "/" in program or program.startswith("~"):
+            path = self.home + program[1:] if program.startswith("~/") else program
+            return path.startswith("~") or shutil.which(os.path.join(self.cwd, path)) is not None  # noqa: PTH118 - texts
+        if program in (self.aliases or BUILTINS):
+            return True
+        return shutil.which(program, path=os.pathsep.join(self.path)) is not None
+
+    def names(self) -> set[str]:
+        """Return the names of all programs that are there."""
+        found = set(self.aliases or BUILTINS)
+        for folder in self.path:
+            with suppress(OSError):
+                found.update(os.listdir(folder))  # noqa: PTH208 - names are wanted
+        return found
+
+
+class Options(NamedTuple):
+    """What the manual says of a line's options."""
+
+    known: tuple[Passage, ...] = ()
+    unknown: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()  # that they were compared with
+
+
+def parses(line: str) -> bool:
+    """Say whether `line` is one, to bash or to xonsh."""
+    if not line.strip() or len(line) > MAX_LINE or not line.isprintable():
+        return False
+    return not _grammar().parse(mask(line).text.encode("ascii")).root_node.has_error
+
+
+def missing(line: str, shell: Shell) -> tuple[str, ...]:
+    """Return the programs of `line`, those that others run for it included, that are not there."""
+    return tuple(dict.fromkeys(program for program in programs(line) if not shell.runs(program)))
+
+
+def programs(line: str, depth: int = 0) -> Iterator[str]:
+    """Yield the programs that `line` runs, as far as it says so."""
+    for words in commands(line) if depth < DEEPEST else ():
+        program, name = words[0], _name(words)
+        if program.literal and _PROGRAM.fullmatch(program.value):
+            yield program.value
+        for option, script in pairwise(words[1:]):
+            if name in SHELLS and _SCRIPT.fullmatch(option.value) and script.literal:
+                yield from programs(script.value, depth + 1)
+
+
+def commands(line: str) -> Iterator[Sequence[Word]]:
+    """Yield the words of each command in `line`, and of those that others run for it: `sudo`, `xargs`, `find -exec`."""
+    found: list[Sequence[Word]] = [piece.words for piece in reversed(parse(line).pieces) if isinstance(piece, Command)]
+    for _ in range(MAX_PIECES):
+        if not found:
+            return
+        words = found.pop()
+        yield words
+        name = _name(words)
+        if name in WRAPPERS and name not in _ELSEWHERE:
+            found.append(_wrapped(words))
+        found += [words[at + 1 :] for at, word in enumerate(words) if word.value in SEARCHERS.get(name, ())]
+        found = [each for each in found if each]
+
+
+def options(line: str, manuals: Manuals) -> Options:
+    """Compare the options of `line` with the manual pages of its programs."""
+    passages = [passage for passage in explain(line, manuals).passages if passage.words[0] in "-+"]
+    known = [passage for passage in passages if passage.found]
+    unknown = [passage for passage in passages if not passage.found and not _NUMBER.fullmatch(passage.words)]
+    pages = [found[0] for passage in known if (found := _PAGE.match(passage.source))]
+    pages += [passage.text.split()[-1] for passage in unknown]  # "not in the manual of tar(1)"
+    return Options(tuple(known), tuple(each.words for each in unknown), tuple(dict.fromkeys(pages)))
+
+
+def _name(words: Sequence[Word]) -> str:
+    return words[0].value.rpartition("/")[2]
+
+
+def _wrapped(words: Sequence[Word]) -> Sequence[Word]:
+    """Return the command that a wrapper runs."""
+    wrapper = WRAPPERS[_name(words)]
+    operands, at = wrapper.operands, 1
+    while at < len(words):
+        value = words[at].value
+        if value.startswith("-"):
+            at += 2 if value in wrapper.arguments else 1
+        elif wrapper.assignments and _ASSIGNMENT.match(value):
+            at += 1
+        elif operands:
+            operands -= 1
+            at += 1
+        else:
+            break
+    return words[at:]
+
+
+@cache
+def _grammar() -> Parser:
+    return Parser(Language(tree_sitter_bash.language()))
