@@ -174,6 +174,22 @@ def test_what_is_no_longer_wanted_is_taken_back(
     assert (held.texts, held.taken_back) == (texts, taken_back)
 
 
+@pytest.mark.parametrize(("text", "taken_back"), [("gi", 0), ("g", 1)])
+def test_an_older_answer_does_not_stand_for_the_newer(environ: dict[str, str], text: str, taken_back: int) -> None:
+    async def body() -> int:
+        async with prompting(environ, None) as prompt:
+            prompt.connect(Memory(candidate("make", 0.9)))
+            held = Held()
+            prompt.ghost.late = held  # type: ignore[assignment] # as much of Late as is used
+            for key in "gi":
+                prompt.press(key)
+            held.deliver(text, [])
+            prompt.ghost.take_back()
+            return held.taken_back
+
+    assert asyncio.run(body()) == taken_back
+
+
 def background(environ: dict[str, str], memory: Memory, models: Models, *steps: str) -> Held:
     """Return what was asked in the background while `steps` were typed; the empty prompt does not count."""
 

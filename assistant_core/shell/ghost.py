@@ -90,7 +90,7 @@ class Ghost:
         self._fresh = True  # a prompt that was not painted yet
         self._prompter = prompter
         self._trace = Trace(session)
-        self._asked = False  # in the background, and not answered yet
+        self._asked: str | None = None  # in the background, and not answered yet
         self.late: Late | None = None  # made for the first question that it is asked
 
     # --- prompt_toolkit's events -----------------------------------------------------------------------------
@@ -166,8 +166,8 @@ class Ghost:
 
     def take_back(self) -> None:
         """Cancel what was asked in the background."""
-        if self._asked and self.late is not None:
-            self._asked = False
+        if self._asked is not None and self.late is not None:
+            self._asked = None
             self.late.cancel()
 
     def _ask_late(self, text: str) -> None:
@@ -175,12 +175,13 @@ class Ghost:
             self.late = self._background()
         query = self.ranking.query(text, slow=self.session.settings.models.command)
         self.late.ask(query, self.session.guarded(self._arrived))
-        self._asked = True
+        self._asked = text
 
     def _arrived(self, text: str, candidates: Sequence[Candidate]) -> None:
         """Paint a late answer, if the prompt still is what it was asked for."""
         buffer, shown = self.buffer, self.shown
-        self._asked = False
+        if text == self._asked:
+            self._asked = None
         if buffer.text != text or buffer.complete_state is not None or not self.wanted():
             return
         if shown is None and buffer.suggestion is not None:  # another's ghost text
