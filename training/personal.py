@@ -246,8 +246,8 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Compari
     """Put both models to the user's newest lines, the public set and the safety set."""
     threads = torch.get_num_threads()
     shown = tuple(piece.value for piece in Piece)
-    before = _scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()), threads)
-    after = _scores(folder / "command.gguf", held.rows, shown, threads)
+    before = _scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()))
+    after = _scores(folder / "command.gguf", held.rows, shown)
     difference = tasks.better(after.saved, before.saved)
     comparison = Comparison(
         kind="command",
@@ -288,7 +288,7 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Compari
     return comparison, card
 
 
-def _scores(gguf: Path, rows: list[Row], trained: Sequence[str], threads: int) -> _Scores:
+def _scores(gguf: Path, rows: list[Row], trained: Sequence[str]) -> _Scores:
     """Measure a model on `rows`, without telling it what it has no pieces for."""
     known = [
         msgspec.structs.replace(
@@ -298,7 +298,7 @@ def _scores(gguf: Path, rows: list[Row], trained: Sequence[str], threads: int) -
         )
         for row in rows
     ]
-    with closing(CommandModel(gguf, threads)) as model:
+    with closing(CommandModel(gguf)) as model:
         return _Scores(
             saved=tasks.typing(CommandPredictor(model), known)["saved by line"],
             public=publicset.score(model),
