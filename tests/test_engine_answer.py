@@ -284,9 +284,24 @@ def test_two_who_agree_are_followed() -> None:
 
 def test_the_model_is_told_the_directory_and_its_time() -> None:
     model = Writer(ls=-1.0)
-    Answerer(Index(PAIRS), model).answer("list", directory="git", deadline_s=0.25)
+    Answerer(Index([]), model).answer("list", directory="git", deadline_s=0.25)
     assert model.asked[0] == ((Piece.DIRECTORY, "git"), (Piece.REQUEST, "list"), (Piece.LINE, ""))
     assert all(limit <= 0.25 for limit in model.limits)
+
+
+def test_the_model_is_told_near_requests_the_nearest_last_and_no_line_twice() -> None:
+    known = [*PAIRS[2:4], Pair("the bigger files", PAIRS[2].line, "test")]
+    model = Writer(ls=-1.0)
+    Answerer(Index(known), model).answer("find files bigger than 10 MB")
+    told = [text for _, text in model.asked[0]]
+    assert told == [
+        known[1].request,
+        known[1].line,
+        known[0].request,
+        known[0].line,
+        "find files bigger than 10 MB",
+        "",
+    ]
 
 
 def test_a_blank_line_is_no_answer() -> None:

@@ -46,8 +46,9 @@ class Model:
 
 
 @pytest.fixture
-def environ_here(paths: Paths, tmp_path: Path) -> dict[str, str]:
-    """A home with a few programs and our own manual pages."""
+def environ_here(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A home with a few programs and our own manual pages; nothing that ships is known."""
+    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "nowhere")
     known_requests.install(paths)
     (tmp_path / "bin").mkdir()
     for name in ("bash", "du", "find", "git", "head", "ls", "rm", "sort", "tar", "touch", "wc", "echo"):
@@ -229,16 +230,15 @@ def test_what_the_model_takes_for_meant(fix: Ask, failed: str, made_up: tuple[st
 def test_the_model_is_asked_as_it_was_taught(paths: Paths, environ_here: dict[str, str], xonsh: Shell) -> None:
     asker, model = Asker(paths, environ_here), Model("ls")
     asker.ask(Question(text="  list\n it "), xonsh, model)
-    assert list(model.asked[0]) == [(Piece.REQUEST, "list it"), (Piece.LINE, "")]
+    assert list(model.asked[0])[-2:] == [(Piece.REQUEST, "list it"), (Piece.LINE, "")]
     model.asked.clear()
     asker.fix(Failure(line="sl", exit_code=127), xonsh, model)
     assert list(model.asked[0]) == [(Piece.PREVIOUS, "sl"), (Piece.EXIT, "1"), (Piece.LINE, "")]
 
 
 def test_nothing_to_look_up_is_said_and_the_model_still_answers(
-    paths: Paths, environ_here: dict[str, str], xonsh: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, environ_here: dict[str, str], xonsh: Shell
 ) -> None:
-    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "nowhere")
     registry.use("pairs", None, paths)
     found = Asker(paths, environ_here).ask(Question(text="list it"), xonsh, Model("ls"))
     assert lines(found) == ["ls"]
@@ -252,6 +252,20 @@ def test_a_history_that_cannot_be_read_is_said(paths: Paths, ask: Ask) -> None:
     found = ask("find files larger than 3 GB")
     assert lines(found)[0] == "find . -size +3G"
     assert str(paths.history) in found.notes[0]
+
+
+@pytest.mark.parametrize("history", [b"", b"no database" * 999])
+def test_whoever_is_prepared_answers_the_same(
+    paths: Paths, environ_here: dict[str, str], xonsh: Shell, history: bytes
+) -> None:
+    paths.history.parent.mkdir(parents=True, exist_ok=True)
+    paths.history.write_bytes(history)
+    asker, asked = Asker(paths, environ_here), Question(text="find files larger than 3 GB")
+    expected = asker.ask(asked, xonsh)
+    for environ in (environ_here, {}):
+        prepared = Asker(paths, environ)
+        prepared.prepare()
+        assert prepared.ask(asked, xonsh).proposals[0].line == expected.proposals[0].line
 
 
 @pytest.mark.parametrize("text", ["", " ", "\x1b[2J", "a" * 100_000, "\ud800", "*?[", "'\"`$("])

@@ -256,26 +256,7 @@ def test_branches_do_not_touch_one_another(trained: Trained) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-# --- long, late, cancelled ---------------------------------------------------------------------------------------
-
-
-def test_the_oldest_lines_of_a_long_session_are_left_out(model: CommandModel, trained: Trained) -> None:
-    answer = trained.words.encode("git status")
-    old: list[tuple[str, int | None]] = [(f"echo {at} one two three four five", at % 3) for at in range(50)]
-    parts = [*session(old, "git"), *LINE]
-    assert model.candidates(parts, "git sta")
-    shorter = [[parts[0], *parts[at:]] for at in range(1, len(parts)) if parts[at][0] == Piece.LINE]
-    fitting = next(each for each in shorter if len(trained.words.encode_parts(each)) + len(answer) < CONTEXT)
-    assert 5 < len(fitting) < len(parts)
-    assert model.score(parts, "git status") == pytest.approx(model.score(fitting, "git status"), abs=1e-3)
-
-
-@pytest.mark.parametrize("parts", [request("too long " * 200), LINE])
-def test_what_cannot_fit_has_no_answer(model: CommandModel, parts: list[Part]) -> None:
-    typed = "x" * 2000 if parts is LINE else ""
-    assert model.candidates(parts, typed) == []
-    with pytest.raises(ModelError, match="shorten"):
-        model.score(parts, "x" * 2000)
+# --- short, late, cancelled --------------------------------------------------------------------------------------
 
 
 def test_a_line_is_never_cut(model: CommandModel) -> None:

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 import command_models
+import known_requests
 import pytest
 from service_process import Raw, places_in, start
 
@@ -150,6 +151,7 @@ def asked(desk: Desk, question: Question | Failure) -> Proposals | None:
 
 def test_the_model_that_completes_also_answers(paths: Paths, knowing: Path) -> None:
     command_models.install(paths, knowing)
+    known_requests.install(paths)
     owner = Owner(lambda: Completion(paths, Training()))
     desk = Desk(paths, owner, lambda: True)
     desk.prepare()
@@ -163,6 +165,7 @@ def test_without_a_model_it_is_said_why(paths: Paths) -> None:
     def fail() -> Completion:
         raise ModelError("there is no llama.cpp here; install it")
 
+    known_requests.install(paths)
     desk = Desk(paths, Owner(fail), lambda: True)
     found = asked(desk, Failure(line="gerp x"))
     assert found is not None

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import known_requests
 import pytest
 from service_process import HELLO, status
 
+from assistant_core.engine import prepared
+from assistant_core.engine.kept import VERDICTS
 from assistant_core.records import Candidate, Command, Explanation, Query, Verdict
 from assistant_core.service import lifecycle, wire
 from assistant_core.service.client import Client, RemoteError
@@ -194,3 +197,16 @@ def test_candidates_say_where_they_come_from(places: Paths, start: Callable[[], 
     found = client.suggest(Query(text="ls"), 20)
     assert found
     assert all(isinstance(candidate, Candidate) and candidate.source for candidate in found)
+
+
+def test_what_a_question_needs_is_prepared_before_it_is_asked(places: Paths, start: Callable[[], Client]) -> None:
+    known_requests.install(places)
+    start()
+    until = time.monotonic() + 30
+    while not (files := kept_files(places)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600]
+
+
+def kept_files(places: Paths) -> list[Path]:
+    return [file for file in (places.cache / prepared.FOLDER).glob("[0-9a-f]*") if file.name != VERDICTS]

@@ -64,13 +64,13 @@ def train(pairs: Sequence[Pair], plan: Plan | None = None) -> Arrays:
     shapes = [quantised(each[:, :-1]) for each in sums]
     return Arrays(
         terms=np.frombuffer("\n".join(data.terms).encode(), np.uint8),
-        rarity=data.rarity,
+        rarity=data.rarity.astype(np.float16),
         vectors=np.stack([numbers for numbers, _ in vectors]),
         vector_scales=np.stack([scales for _, scales in vectors]),
         hidden=np.stack([network.layer() for network in networks]),
         shapes=np.stack([numbers for numbers, _ in shapes]),
         shape_scales=np.stack([scales for _, scales in shapes]),
-        common=np.stack([each[:, -1] for each in sums]),
+        common=np.stack([each[:, -1] for each in sums]).astype(np.float16),
         of_pair=data.of_pair.astype(np.int32),
     )
 

@@ -13,11 +13,12 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple, Protocol
 
 from assistant_core.engine import prompt
 from assistant_core.engine.consensus import choose, mixed
-from assistant_core.engine.pairs import Index, Pair
+from assistant_core.engine.pairs import Index, Near, Pair
 from assistant_core.engine.prompt import Part
 from assistant_core.engine.values import fill
 
@@ -56,6 +57,7 @@ class Blend(NamedTuple):
 
     retrieved: int = 80  # pairs that have a say
     sharpness: float = 7.0  # of nearness: how much more the nearest one counts
+    told: int = 8  # pairs that the model is told, as far as they fit its context
     shapes: int = 100  # of what is intended
     intents_sharpness: float = 0.7  # exponent of their probabilities
     generated: int = 8  # lines that the model makes up in each of two ways
@@ -82,18 +84,19 @@ class Answerer:
         """
         known: dict[str, str] = {}
         blend, closeness = self._blend, self._index.closeness(request)
+        near = self._index.nearest(request, blend.retrieved)
+        asked = prompt.request(request, directory, _examples(near, blend.told))
         opinions = [
-            (max(blend.found, closeness**blend.growth), self._found(request, known)),
+            (max(blend.found, closeness**blend.growth), self._found(request, near, known)),
             (blend.intended, self._intended(request, known)),
-            (blend.made_up, self._made_up(prompt.request(request, directory), deadline_s)),
+            (blend.made_up, self._made_up(asked, deadline_s)),
         ]
         return [
             Answer(line, probability, "found" if line in known else "model", known.get(line, ""))
             for line, probability in choose(mixed(opinions), count)
         ]
 
-    def _found(self, request: str, known: dict[str, str]) -> dict[str, float]:
-        near = self._index.nearest(request, self._blend.retrieved)
+    def _found(self, request: str, near: Iterable[Near], known: dict[str, str]) -> dict[str, float]:
         return _filled(
             request,
             known,
@@ -112,6 +115,14 @@ class Answerer:
         left = end - time.monotonic()
         lines |= self._model.generate(parts, count=blend.generated, tokens=blend.tokens, deadline_s=left)
         return {line: math.exp(blend.model_sharpness * score) for line, score in lines.items() if line.strip()}
+
+
+def _examples(near: Iterable[Near], count: int) -> list[tuple[str, str]]:
+    """Return the nearest requests with different lines, the nearest last."""
+    lines: dict[str, str] = {}
+    for pair, _ in near:
+        lines.setdefault(pair.line, pair.request)
+    return [(request, line) for line, request in islice(lines.items(), count)][::-1]
 
 
 def _filled(request: str, known: dict[str, str], said: Iterable[tuple[Pair, float]]) -> dict[str, float]:

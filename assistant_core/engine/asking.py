@@ -9,6 +9,7 @@ missing, options that the manual does not know, the guard's verdict. Nothing is 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -42,6 +43,7 @@ TOKENS: Final = 64  # longest repair
 RESEMBLES: Final = 0.6  # least likeness of a made-up repair to what failed
 ALIKE: Final = 6.0  # what full likeness is worth to it, as a natural log-probability
 LONGEST: Final = 1000  # characters of a question
+REHEARSED: Final = "list the files of a folder by size"
 ORIGINS: Final[Mapping[Source, Origin]] = {"found": "examples", "model": "model"}
 BASH: Final = "bash -c "
 
@@ -69,6 +71,11 @@ class Asker:
         self._own = Own(paths.history, self._library.encoder)
         self._manuals = Manuals(cache=paths.cache / "manuals", search=hierarchies(environ))
         self._policy = Policy(paths, lambda: "ask", tell=_LOG.warning, failed=_failed)
+
+    def prepare(self) -> None:
+        """Answer a question that nobody asked, so that the next one finds history, rules and pages read."""
+        path = tuple(self._environ.get("PATH", "").split(os.pathsep))
+        self.ask(Question(text=REHEARSED), Shell(path, cwd="/"))
 
     def ask(self, question: Question, shell: Shell, model: Generator | None = None) -> Proposals:
         """Return lines that do what `question` says; `model` makes some up, if there is one."""

@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from assistant_core.engine.llama import THREADS, Context, Stopped
-from assistant_core.engine.prompt import BOS, CONTEXT, Part, Piece, number
+from assistant_core.engine.prompt import BOS, CONTEXT, Part, Piece
 from assistant_core.engine.search import SEQUENCES, WIDTH, Search
 from assistant_core.engine.vocabulary import ENDS, Typed, Vocabulary
 from assistant_core.errors import ModelError
 
 ROOM = 4 * CONTEXT  # tokens: a whole prompt, and the branches
-RESERVED = 32  # tokens kept free for the answer, by leaving out the oldest lines of a long session
-SESSION = {Piece.DIRECTORY, Piece.LINE, Piece.EXIT}  # what may be left out; the rest is the question itself
+RESERVED = 32  # tokens kept free for the answer, by leaving out the oldest lines or the farthest known requests
+_AFTER = {Piece.EXIT, Piece.EXPLAIN}  # belong to the line before them
+_ASKED = {Piece.REQUEST, Piece.PREVIOUS}  # what follows, up to a line, belongs to them
 
 Answers = list[tuple[str, float]]
 
@@ -117,12 +118,25 @@ class CommandModel:
         return search.run(row, owed=begun.owed, position=len(prompt), tokens=most, stop=stop)
 
     def _fitted(self, parts: Sequence[Part], after: list[int], room: int) -> list[int] | None:
-        """Return the tokens of `parts` and `after`, less the oldest lines where needed; None if they do not fit."""
-        encoded = [self._vocabulary.encode_part(part) for part in parts]
+        """Return the tokens of `parts` and `after`, less what may be left out where needed; None if they do not fit."""
+        groups = [list(chain.from_iterable(map(self._vocabulary.encode_part, group))) for group in _groups(parts)]
         first = 1 if parts and parts[0][0] == Piece.DIRECTORY else 0
-        while 1 + sum(map(len, encoded)) + len(after) > CONTEXT - room:
-            if len(encoded) <= first + 1 or any(piece not in SESSION for piece, _ in parts):
+        while 1 + sum(map(len, groups)) + len(after) > CONTEXT - room:
+            if len(groups) <= first + 1:
                 return None
-            failed = encoded[first + 1][0] == number(Piece.EXIT)
-            del encoded[first : first + 1 + failed]
-        return [BOS, *chain.from_iterable(encoded), *after]
+            del groups[first]
+        return [BOS, *chain.from_iterable(groups), *after]
+
+
+def _groups(parts: Sequence[Part]) -> list[list[Part]]:
+    """Return what can only be left out together: a line with its exit code, a request with its line.
+
+    The last group is the question itself.
+    """
+    groups: list[list[Part]] = []
+    for part in parts:
+        if groups and (part[0] in _AFTER or (groups[-1][0][0] in _ASKED and groups[-1][-1][0] != Piece.LINE)):
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups

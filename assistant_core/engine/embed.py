@@ -8,10 +8,11 @@ Efficient Text Classification, 2016). It needs numpy alone; what training.embedd
 from __future__ import annotations
 
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,19 +26,11 @@ if TYPE_CHECKING:
 
 FILE: Final = "embedding.npz"
 FORM: Final = 1  # raised when `words` gives other words or the arrays mean something else
-AT_ONCE: Final = 4096  # texts whose words are in memory together
+AT_ONCE: Final = 128  # texts whose rows are in memory together: few enough for a cache of the processor
 
 _WORD: Final = re.compile(r"(?<![\w-])--?[^\W_][\w-]*|[^\W\d_]+|\d+|[^\s\w]|_")
 _PARTS: Final = re.compile(r"[^\W_]+")
 _BUNDLE: Final = 4  # characters of the longest word taken for several options in one, such as -xzf
-
-
-class Encoder(Protocol):
-    """Whatever turns texts into directions."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit rows (n, d)."""
-        ...
 
 
 def words(text: str) -> Iterator[str]:
@@ -75,10 +68,10 @@ class Vocabulary:
     def numbers(self, text: str) -> list[int]:
         """Return the numbers of the words of `text`, 0 ≤ number < size."""
         get = self._numbers.get
-        return [
-            number if (number := get(word)) is not None else len(self.known) + zlib.crc32(word.encode()) % self.buckets
-            for word in words(text)
-        ]
+        return [number if (number := get(word)) is not None else self._shared(word) for word in words(text)]
+
+    def _shared(self, word: str) -> int:
+        return len(self.known) + zlib.crc32(word.encode(errors="surrogatepass")) % self.buckets
 
 
 class Embedding:
@@ -98,7 +91,7 @@ class Embedding:
             with np.load(file, allow_pickle=False) as arrays:
                 form, rows, scales = int(arrays["form"]), arrays["rows"], arrays["scales"]
                 known = arrays["words"].tobytes().decode().split("\n")
-        except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise ModelError(f"{file} cannot be read as an embedding: {error}; install or train it again") from error
         if form != FORM or rows.dtype != np.int8 or rows.ndim != 2 or not len(known) < len(rows) == len(scales):  # noqa: PLR2004 - a matrix
             raise ModelError(
@@ -130,7 +123,7 @@ def write(file: Path, vocabulary: Vocabulary, matrix: NDArray[np.float32]) -> No
         np.savez(stream, form=np.int64(FORM), rows=rows, scales=scales.astype(np.float32), words=known)
 
 
-def load(name: str, paths: Paths) -> Encoder:
+def load(name: str, paths: Paths) -> Embedding | Transformer:
     """Return the sentence-transformers model called `name`, a folder or one on this disk; "" is our own in use.
 
     Raises ModelError.

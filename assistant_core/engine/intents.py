@@ -21,28 +21,31 @@ from assistant_core.errors import ModelError
 
 FILE = "intents.npz"
 LENGTH = 3.0  # of the weights of a request's terms, as a vector
+STEPS = 7  # of a number on either side of zero: four bits a number, once the file is compressed
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 
 class Arrays(NamedTuple):
     """What was learned by m readers of width d, of t terms and s shapes; int8 rows come with a scale each."""
 
     terms: NDArray[np.uint8]  # UTF-8, a line each
-    rarity: Floats  # (t,)
+    rarity: Halves  # (t,)
     vectors: NDArray[np.int8]  # (m, t, d) of the terms
-    vector_scales: Floats  # (m, t)
+    vector_scales: Halves  # (m, t)
     hidden: Floats  # (m, d + 1, d), the last row is added
     shapes: NDArray[np.int8]  # (m, s, d)
-    shape_scales: Floats  # (m, s)
-    common: Floats  # (m, s): how common each shape is, as a logarithm
+    shape_scales: Halves  # (m, s)
+    common: Halves  # (m, s): how common each shape is, as a logarithm
     of_pair: NDArray[np.int32]  # (n,) number of the shape of each pair, -1 where it is none of these
 
 
-def quantised(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Return the rows of `matrix` (n, d) in 127 steps on either side of zero, and the size of a step (n,)."""
-    scales = np.maximum(np.abs(matrix).max(axis=1) / 127, np.float32(1e-9))
-    return np.rint(matrix / scales[:, None]).astype(np.int8), scales.astype(np.float32)
+def quantised(matrix: Floats) -> tuple[NDArray[np.int8], Halves]:
+    """Return the rows of `matrix` (n, d) in STEPS on either side of zero, and the size of a step (n,)."""
+    scales = np.maximum(np.abs(matrix).max(axis=1) / STEPS, np.finfo(np.float16).tiny).astype(np.float16)
+    steps = np.rint(matrix / scales.astype(np.float32)[:, None]).clip(-STEPS, STEPS)
+    return steps.astype(np.int8), scales
 
 
 def write(arrays: Arrays, file: Path) -> None:
@@ -58,14 +61,17 @@ class Intents:
         terms = arrays.terms.tobytes().decode().split("\n")
         self._numbers = {term: number for number, term in enumerate(terms)}
         self._learned = arrays
-        self._shapes = arrays.shapes * arrays.shape_scales[:, :, None]
+        self._rarity, self._scales, self._common = (
+            each.astype(np.float32) for each in (arrays.rarity, arrays.vector_scales, arrays.common)
+        )
+        self._shapes = arrays.shapes * arrays.shape_scales.astype(np.float32)[:, :, None]
         self.of_pair = arrays.of_pair
 
     @classmethod
     def open(cls, file: Path, pairs: int) -> Intents:
         """Read the file that goes with so many `pairs`. Raises ModelError."""
         try:
-            with np.load(file, allow_pickle=False) as found:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
                 arrays = Arrays(**{name: found[name] for name in Arrays._fields})
                 intents = cls(arrays)
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
@@ -78,11 +84,11 @@ class Intents:
         """Return the probability of each known shape (s,), which sum to 1."""
         learned = self._learned
         known = [number for term in features(request) if (number := self._numbers.get(term)) is not None]
-        weights = learned.rarity[known] * learned.vector_scales[:, known]
-        weights *= LENGTH / max(float(np.linalg.norm(learned.rarity[known])), 1e-6)
+        weights = self._rarity[known] * self._scales[:, known]
+        weights *= LENGTH / max(float(np.linalg.norm(self._rarity[known])), 1e-6)
         read = np.einsum("mt,mtd->md", weights, learned.vectors[:, known])
         hidden = np.einsum("md,mde->me", read, learned.hidden[:, :-1]) + learned.hidden[:, -1]
         read = read + np.maximum(hidden, 0)
-        scores = np.einsum("msd,md->ms", self._shapes, read) + learned.common
+        scores = np.einsum("msd,md->ms", self._shapes, read) + self._common
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray((powers / powers.sum(axis=1, keepdims=True)).mean(axis=0), np.float32)

@@ -1,4 +1,4 @@
-"""What is looked up for a question: the pairs that ship, and the embedding that tells which are near.
+"""What is looked up for a question: the pairs that ship, what was learned from them, and the embedding.
 
 In: our folders. Out: an index, and what is missing with how to get it. Without the embedding, words alone count.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from assistant_core.engine import embed, pairs, registry
+from assistant_core.engine import embed, prepared, registry
+from assistant_core.engine.embed import Embedding
 from assistant_core.engine.pairs import Encoder, Index
+from assistant_core.engine.registry import Model
 from assistant_core.errors import ModelError, SealError
 from assistant_core.settings import Paths
 
@@ -30,20 +32,21 @@ class Library(NamedTuple):
 
 
 def opened(paths: Paths) -> Library:
-    """Read pairs and embedding."""
-    encoder = _encoder(paths)
+    """Open pairs and embedding; the first time after an installation, this takes seconds."""
+    embedding, encoder = _embedding(paths)
     try:
-        model = registry.active("pairs", paths)
-        with registry.open_file(model, pairs.FILE, paths) as file:
-            return Library(Index(pairs.read(file), encoder), encoder)
+        known = registry.active("pairs", paths)
+        return Library(prepared.index(known, embedding, encoder, paths), encoder)
     except (ModelError, SealError) as error:
         _LOG.info("%s", error)
         return Library(Index([], encoder), encoder, (NOTHING,))
 
 
-def _encoder(paths: Paths) -> Encoder | None:
+def _embedding(paths: Paths) -> tuple[Model | None, Encoder | None]:
     try:
-        return embed.load("", paths)
+        model = registry.active("embedding", paths)
+        with registry.open_file(model, embed.FILE, paths) as file:
+            return model, Embedding.open(file)
     except (ModelError, SealError) as error:
         _LOG.info("%s", error)
-        return None
+        return None, None

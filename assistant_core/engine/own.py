@@ -6,7 +6,7 @@ repaired a failure before, or are much like what failed. Followed as it grows; w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from assistant_core.engine.directions import Directions
 from assistant_core.engine.values import fill
 from assistant_core.engine.wording import words
 from assistant_core.records import Origin
@@ -21,8 +22,6 @@ from assistant_core.redact import MARK
 from assistant_core.store import Store
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from assistant_core.engine.pairs import Encoder
 
 KEPT: Final = 20_000  # newest commands that are looked at
@@ -68,7 +67,8 @@ class Own:
         self._history = history
         self._encoder = encoder
         self._ran: list[_Ran] = []  # oldest first
-        self._encoded: dict[str, NDArray[np.float32]] = {}  # what worked, as directions
+        self._worked: dict[str, None] = {}  # lines, in the order of their directions
+        self._directions: Directions | None = None
 
     def taught(self, request: str) -> list[Known]:
         """Return taught lines whose meanings say what `request` says, the closest first, with its values put in."""
@@ -90,14 +90,13 @@ class Own:
             return [], []
         with closing(Store(self._history)) as store:
             self._catch_up(store)
-            lines = list(dict.fromkeys(each.line for each in self._ran if each.code == 0))
-            if not lines:
+            if self._directions is None:
                 return [], []
-            asked = self._encoder.encode([request])[0]
-            nearness = self._rows(lines) @ asked
+            lines, asked = list(self._worked), self._encoder.encode([request])[0]
+            nearness = self._directions @ asked
             near = [int(at) for at in np.argsort(-nearness)[:count] if nearness[at] >= MEANT]
             there = [at for at in near if _is_there(store, lines[at])]
-        best = max((self._encoder.encode(rivals) @ asked).tolist(), default=0.0)
+        best = max((Directions.of(rivals, self._encoder) @ asked).tolist(), default=0.0)
         first = [Known(lines[at], "history", "") for at in there if nearness[at] >= best]
         return first, [Known(lines[at], "history", "") for at in there[len(first) :]]
 
@@ -113,14 +112,6 @@ class Own:
             ]
         return [Known(each, "history", each) for each in there[:count]]
 
-    def _rows(self, lines: Sequence[str]) -> NDArray[np.float32]:
-        """Return the direction of each line; those of lines that are gone are given up."""
-        new = [line for line in lines if line not in self._encoded]
-        if self._encoder is not None:
-            self._encoded |= dict(zip(new, self._encoder.encode(new), strict=True))
-        self._encoded = {line: self._encoded[line] for line in lines}
-        return np.array(list(self._encoded.values()), np.float32)
-
     def _catch_up(self, store: Store) -> None:
         """Read what was recorded since the last time."""
         last, new, step = self._ran[-1].number if self._ran else 0, list[_Ran](), STEP if self._ran else KEPT
@@ -133,6 +124,15 @@ class Own:
             if row.command.author == "human" and len(row.command.line) <= LONGEST and MARK not in row.command.line:
                 new.append(_Ran(row.id, row.command.line, row.command.session, row.command.exit_code))
         self._ran = (self._ran + new)[-KEPT:]
+        self._learn(dict.fromkeys(each.line for each in new if each.code == 0))
+
+    def _learn(self, lines: Iterable[str]) -> None:
+        """Find the directions of lines that worked."""
+        new = [line for line in lines if line not in self._worked]
+        if self._encoder is not None and new:
+            found = Directions.of(new, self._encoder)
+            self._directions = found if self._directions is None else self._directions + found
+            self._worked |= dict.fromkeys(new)
 
     def _after(self, line: str) -> Iterator[str]:
         """Yield what worked soon after `line` had failed, the newest first."""
@@ -154,7 +154,7 @@ class Own:
         found = []
         for other in lines:
             matcher.set_seq1(other)
-            if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= NEARLY and matcher.ratio() >= NEARLY:
+            if all(ratio() >= NEARLY for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)):
                 found.append((matcher.ratio(), other))
         return [other for _, other in sorted(found, key=lambda pair: -pair[0])[:count]]
 

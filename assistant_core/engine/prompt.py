@@ -4,7 +4,7 @@ In: lines, requests, exit codes. Out: parts, the same in training and in use. A 
 text can spell; a document begins with BOS (<s>) and ends with EOS (</s>). The forms:
 
     next line      [DIRECTORY kind] (LINE line [EXIT code])* LINE -> line
-    request        [DIRECTORY kind] REQUEST request LINE -> line
+    request        [DIRECTORY kind] (REQUEST request LINE line)* REQUEST request LINE -> line
     explanation    LINE line EXPLAIN -> text
     repair         PREVIOUS line EXIT code LINE -> line
 
@@ -54,9 +54,13 @@ def session(lines: Iterable[tuple[str, int | None]], directory: str = "") -> lis
     return parts
 
 
-def request(text: str, directory: str = "") -> list[Part]:
-    """Return the parts that ask for a line; the answer follows them."""
-    return [*session((), directory), (Piece.REQUEST, text), (Piece.LINE, "")]
+def request(text: str, directory: str = "", near: Iterable[tuple[str, str]] = ()) -> list[Part]:
+    """Return the parts that ask for a line; the answer follows them.
+
+    `near`: known requests that are near it, each with the line that does it, the nearest last.
+    """
+    known = [part for asked, line in near for part in ((Piece.REQUEST, asked), (Piece.LINE, line))]
+    return [*session((), directory), *known, (Piece.REQUEST, text), (Piece.LINE, "")]
 
 
 def explanation(line: str) -> list[Part]:

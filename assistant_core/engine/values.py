@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Kind = Literal["number", "path", "pattern", "name"]
@@ -34,9 +35,10 @@ class Value(NamedTuple):
     unit: str = ""
 
 
-def values(request: str) -> list[Value]:
+@lru_cache(maxsize=1024)
+def values(request: str) -> tuple[Value, ...]:
     """Return the values in `request`, in order."""
-    return list(_values(request))
+    return tuple(_values(request))
 
 
 def fill(request: str, known: str, line: str) -> str:
@@ -73,7 +75,7 @@ def _kind(quoted: str) -> Kind:
     return "path" if "/" in quoted or re.fullmatch(r"[\w-]+\.\w+", quoted) else "name"
 
 
-def _changes(ours: list[Value], theirs: list[Value], line: str) -> tuple[list[tuple[Value, Value]], set[Value]]:
+def _changes(ours: Sequence[Value], theirs: Sequence[Value], line: str) -> tuple[list[tuple[Value, Value]], set[Value]]:
     """Return (theirs, ours) for each slot of the line that has a counterpart, and which of ours are used."""
     changes: list[tuple[Value, Value]] = []
     for kind in dict.fromkeys(value.kind for value in theirs):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from assistant_core.engine.llama import Context
 
 SPACE = "\u2581"  # how SentencePiece writes a space; where it is meant itself it is spelt in bytes
-ENDS = (EOS, number(Piece.LINE), number(Piece.EXIT))  # what says that an answer is over
+ENDS = (EOS, number(Piece.LINE), number(Piece.REQUEST), number(Piece.EXIT))  # what says that an answer is over
 CONTINUATION = range(0x80, 0xC0)  # bytes of a character after its first (RFC 3629)
 
 

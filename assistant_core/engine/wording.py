@@ -12,9 +12,9 @@ from itertools import pairwise
 
 _VALUES = (  # what is told literally -> the mark in its place; the order matters
     (re.compile(r"[\"'`][^\"'`]*[\"'`]"), " =name "),
-    (re.compile(r"\S*\*\S*"), " =pattern "),
-    (re.compile(r"\S*[/~$]\S+"), " =path "),
-    (re.compile(r"\b\w+\.\w+\b|(?<!\w)\.\w+"), " =file "),
+    (re.compile(r"(?<!\S)\S*\*\S*"), " =pattern "),
+    (re.compile(r"(?<!\S)\S*[/~$]\S+"), " =path "),
+    (re.compile(r"\b\w++\.\w+\b|(?<!\w)\.\w+"), " =file "),
     (re.compile(r"\d+"), " =number "),
 )
 _WORD = re.compile(r"=?[a-z]+")

@@ -54,15 +54,16 @@ class _Backend:
         return self._settings.service.idle_minutes * 60.0
 
     def load(self, report: Report) -> Loaded:
-        from assistant_core.guard import classify  # noqa: PLC0415 - slow to import
-        from completers import Completer  # noqa: PLC0415 - slow to import
-
         problems = [self._read_settings(), self._try_to_expire()]
         self._model.renew()
         self._desk.renew()
+        from assistant_core.guard import classify  # noqa: PLC0415 - slow to import
+        from completers import Completer  # noqa: PLC0415 - slow to import
+
         with closing(Store(self._paths.history)) as store:
             rows = _counted(store.ranking_rows(), store.counts()["commands"], report)
             index = Completer(rows, dangerous=lambda line: classify(line).decision != "allow")
+        self._desk.prepare()
         return Loaded(index, "; ".join(filter(None, problems)))
 
     def offer(
@@ -199,6 +200,7 @@ def main() -> None:
     parser.add_argument("--detach", action="store_true", help="return once the socket listens; serve in the background")
     detach = parser.parse_args().detach
     os.umask(0o077)  # whatever is written is this user's alone
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: no work of ours is worth the making of threads
     places = paths(os.environ)
     try:
         listener = _open(places, detach=detach)

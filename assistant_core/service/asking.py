@@ -106,6 +106,16 @@ class _Asking:
     def __init__(self, asker: Asker) -> None:
         self.asker = asker
         self.model: Borrowed | None = None
+        self._prepared = False
+
+    def prepare(self) -> None:
+        if self._prepared:
+            return
+        self._prepared = True
+        try:
+            self.asker.prepare()
+        except Exception as error:  # noqa: BLE001 - questions are taken nevertheless
+            _log.error("a question could not be prepared for", exc_info=error)
 
     def cancel(self) -> None:
         if self.model is not None:
@@ -129,13 +139,13 @@ class Desk:
     ) -> Callable[[], object] | None:
         """Have `done` called, in the thread, with proposals, or None where that failed or was cancelled.
 
-        Return what cancels it, None where it cannot be asked: it failed before.
+        Return what cancels it, None where it cannot be asked: it failed before. Questions go before preparations.
         """
-        return self._asking.submit(partial(self._answer, asked, surroundings), done)
+        return self._asking.submit(partial(self._answer, asked, surroundings), done, urgent=True)
 
     def prepare(self) -> None:
-        """Read what a question will need, so that it need not wait."""
-        self._asking.submit(lambda _: None, lambda _: None)
+        """Read what a question will need, so that it need not wait; once, until all is read anew."""
+        self._asking.submit(_Asking.prepare, lambda _: None)
         if self._may_ask():
             self._model.submit(lambda _: None, lambda _: None)
 

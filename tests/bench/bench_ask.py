@@ -2,9 +2,10 @@
 
     python tests/bench/bench_ask.py [--models FOLDER]
 
-Prints JSON. `cold`: the first question to a service that has read nothing for it, pasted; `typed`: the first one of a
-service again, after the three seconds that typing it takes; `warm`: questions after that. FOLDER holds KIND/VERSION of
-models to be used in the place of the shipped ones, as the data folder does.
+Prints JSON. `first`: pasted two seconds after the first service of an installation started, while it still prepares
+what is looked up; `cold`: pasted as the first thing into a new shell, with no service running; `typed`: typed in three
+seconds, as the first thing as well; `warm`: questions after that. FOLDER holds KIND/VERSION of models to be used in the
+place of the shipped ones, as the data folder does.
 """
 
 from __future__ import annotations
@@ -48,8 +49,6 @@ def prompted(terminal: Terminal) -> bool:
 
 def asked(terminal: Terminal, request: str, pause_s: float = 0) -> float:
     """Return the milliseconds from Enter to a line at the next prompt."""
-    terminal.run(CTRL_U + "clear")
-    terminal.pump(0.3)
     terminal.send("?")
     terminal.pump(pause_s)
     terminal.send(f" {request}")
@@ -60,38 +59,57 @@ def asked(terminal: Terminal, request: str, pause_s: float = 0) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def measure(models: Path | None, request: str, pause_s: float, more: tuple[str, ...]) -> tuple[float, list[float]]:
-    """Return the time of the first question to a fresh service, and of `more`."""
+def again(terminal: Terminal, request: str) -> float:
+    """Return the milliseconds of a question at an empty prompt of a screen that is empty."""
+    terminal.run(CTRL_U + "clear")
+    terminal.pump(0.3)
+    return asked(terminal, request)
+
+
+def first(home: Home) -> float:
+    """Return the time of the first question of all."""
+    with home.open() as terminal:
+        while lifecycle.running(paths(home.environ)) is None:
+            terminal.pump(0.1)
+        terminal.pump(2)
+        return again(terminal, REQUESTS[0])
+
+
+def fresh(home: Home, pause_s: float, more: tuple[str, ...]) -> tuple[float, list[float]]:
+    """Return the time of the first question in a shell that finds no service, and of `more`."""
+    lifecycle.stop(paths(home.environ))
+    with home.open() as terminal:
+        return asked(terminal, REQUESTS[0], pause_s), [again(terminal, each) for each in more]
+
+
+def measure(models: Path | None) -> dict[str, float]:
+    """Return all times in milliseconds."""
     with tempfile.TemporaryDirectory(prefix="xa-") as folder:
         home = Home(Path(folder), XONTRIB_ASSISTANT_SERVICE_ENABLED="1")
         places = paths(home.environ)
         if models is not None:
             shutil.copytree(models, places.models)
         try:
-            with home.open() as terminal:
-                while lifecycle.running(places) is None:
-                    terminal.pump(0.1)
-                terminal.pump(2)
-                return asked(terminal, request, pause_s), [asked(terminal, each) for each in more]
+            before = first(home)
+            cold, _ = fresh(home, 0, ())
+            typed, warm = fresh(home, TYPING_S, REQUESTS[1:] * 2)
         finally:
             lifecycle.stop(places)
+    return {
+        "first_ms": before,
+        "cold_ms": cold,
+        "typed_ms": typed,
+        "warm_p50_ms": statistics.median(warm),
+        "warm_p95_ms": sorted(warm)[int(0.95 * len(warm))],
+    }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", type=Path)
-    models = parser.parse_args().models
-    cold, _ = measure(models, REQUESTS[0], 0, ())
-    typed, warm = measure(models, REQUESTS[0], TYPING_S, REQUESTS[1:] * 2)
-    result = {
-        "cold_ms": round(cold),
-        "typed_ms": round(typed),
-        "warm_p50_ms": round(statistics.median(warm)),
-        "warm_p95_ms": round(sorted(warm)[int(0.95 * len(warm))]),
-        "load": round(os.getloadavg()[0], 1),
-    }
-    print(json.dumps(result))
+    result = {name: round(value) for name, value in measure(parser.parse_args().models).items()}
+    print(json.dumps({**result, "load": round(os.getloadavg()[0], 1)}))
 
 
 if __name__ == "__main__":
