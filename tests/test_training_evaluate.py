@@ -296,7 +296,8 @@ class Knowing:
 
 
 def test_next_line_is_asked_within_a_session() -> None:
-    found = tasks.next_line(Knowing("b", "c"), [session("a", "b", "c", "d"), session("a"), row("line", "b")])
+    in_git = Row(task="session", texts=("a",), source="test", licence="MIT", directory="git")
+    found = tasks.next_line(Knowing("b", "c"), [session("a", "b", "c", "d"), session("a"), in_git, row("line", "b")])
     assert {name: measure.values for name, measure in found.items()} == {
         "hit@1": [1, 0, 0],
         "hit@5": [1, 1, 0],
@@ -388,7 +389,7 @@ def test_a_report_compares_every_predictor_with_every_other(tmp_path: Path) -> N
     found = json.loads((tmp_path / "result.json").read_text())
     scores = found["scores"]["next"]["hit@1"]
     assert {who: score["mean"] for who, score in scores.items()} == {"new": 1.0, "old": 0.75}
-    assert scores["new"]["above"]["old"][0] == -scores["old"]["above"]["new"][0] == 0.25
+    assert scores["new"]["above"]["old"]["value"] == -scores["old"]["above"]["new"]["value"] == 0.25
     assert (found["seed"], found["model"]) == (3, {"version": "v1"})
     assert found["data"]["dev"] == {
         "sha256": "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356",

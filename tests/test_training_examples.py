@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
 pytest.importorskip("sentencepiece", reason="needs [train]")
 
-import numpy as np
 import tiny_models
 
 from assistant_core.engine.prompt import BOS, CONTEXT, PAD
@@ -75,9 +75,9 @@ def test_what_does_not_fit_a_context_is_left_out(words: Tokenizer) -> None:
 
 def test_contexts_hold_whole_examples_and_every_label_once(words: Tokenizer) -> None:
     rows = [row("request", f"show item {at}", f"show {at}") for at in range(60)]
-    packed = examples.pack(rows, words, seed=1)
-    assert packed.tokens.shape == packed.labels.shape == (len(packed.tokens), CONTEXT)
     expected = [example for each in rows for example in examples.encode(each, words)]
+    packed = examples.pack(expected, seed=1)
+    assert packed.tokens.shape == packed.labels.shape == (len(packed.tokens), CONTEXT)
     found = sorted(tuple(part) for context in packed.tokens for part in split(context.tolist()))
     assert found == sorted(tuple(example.tokens) for example in expected)
     assert (packed.labels != IGNORED).sum() == sum(sum(example.wanted) for example in expected)
@@ -95,16 +95,31 @@ def split(context: list[int]) -> list[list[int]]:
     return parts
 
 
-@pytest.mark.parametrize(("weight", "least", "most"), [(0, 0, 0), (1, 200, 200), (2, 400, 400), (0.5, 60, 140)])
-def test_a_weight_is_how_often_a_row_is_shown(words: Tokenizer, weight: float, least: int, most: int) -> None:
-    rows = [row("line", f"echo {at}", weight=weight) for at in range(200)]
-    packed = examples.pack([*rows, row("line", "end")], words, seed=3)
-    starts = int(np.sum(packed.tokens == BOS)) - 1
-    assert least <= starts <= most
+@pytest.mark.parametrize(
+    ("weight", "emphasis", "least", "most"),
+    [
+        (0, {}, 0, 0),
+        (1, {}, 1, 1),
+        (2, {}, 2, 2),
+        (0.5, {}, 0, 1),
+        (1, {"line": 3}, 3, 3),
+        (0.5, {"line": 2}, 1, 1),
+        (1, {"line": 1.5}, 1, 2),
+        (1, {"request": 3}, 1, 1),
+    ],
+)
+def test_a_row_is_shown_as_often_as_its_weight_and_task_say(
+    weight: float, emphasis: dict[Task, float], least: int, most: int
+) -> None:
+    rows = [row("line", f"echo {at}", weight=weight) for at in range(400)]
+    shown_rows = list(examples.shown(rows, seed=3, emphasis=emphasis))
+    counts = Counter(shown_rows)
+    assert {min(counts[each] for each in rows), max(counts[each] for each in rows)} == {least, most}
+    assert len(shown_rows) / len(rows) == pytest.approx(weight * emphasis.get("line", 1), abs=0.1)
 
 
 def test_the_same_seed_packs_alike(words: Tokenizer) -> None:
-    rows = [row("line", f"echo {at}") for at in range(100)]
-    one, two, other = (examples.pack(rows, words, seed=seed).tokens for seed in (1, 1, 2))
+    made = [example for at in range(100) for example in examples.encode(row("line", f"echo {at}"), words)]
+    one, two, other = (examples.pack(made, seed=seed).tokens for seed in (1, 1, 2))
     assert (one == two).all()
     assert one.shape != other.shape or (one != other).any()

@@ -22,7 +22,7 @@ from assistant_core.engine.prompt import Piece, number
 from assistant_core.engine.vocabulary import Vocabulary
 from assistant_core.errors import ModelError, TrainingError
 from training import export, fidelity
-from training.examples import pack
+from training.examples import encode, pack
 from training.records import Row
 from training.tokenizer import Tokenizer
 
@@ -76,7 +76,7 @@ def test_other_shapes_are_exported_as_well(tiny: Tiny, tmp_path: Path, others: d
 
 def test_each_quantisation_is_smaller_and_costs_a_little_more(tiny: Tiny, tmp_path: Path) -> None:
     lines = [Row(task="line", texts=(line,), source="test", licence="MIT") for line in tiny_models.LINES]
-    packed = pack(lines, tiny.words, seed=0)
+    packed = pack((each for row in lines for each in encode(row, tiny.words)), seed=0)
     kinds: list[export.Kind] = ["f32", "f16", "q8_0", "q4_0"]
     sizes, losses = [], []
     for kind in kinds:

@@ -7,6 +7,7 @@ only what the model will be asked to produce is a label: never a request, a dire
 from __future__ import annotations
 
 import random
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,10 +17,10 @@ from assistant_core.engine import prompt
 from assistant_core.engine.prompt import BOS, CONTEXT, EOS, PAD, Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from assistant_core.engine.prompt import Part
-    from training.records import Row
+    from training.records import Row, Task
     from training.tokenizer import Tokenizer
 
 IGNORED = -100  # label of what is not to be produced, as torch's losses have it
@@ -56,22 +57,18 @@ def encode(row: Row, tokenizer: Tokenizer) -> Iterator[Example]:
             yield from _answer(asked, Piece.LINE, row.texts[1], tokenizer)
 
 
-def pack(rows: Iterable[Row], tokenizer: Tokenizer, *, seed: int, epochs: float = 1.0) -> Packed:
-    """Shuffle the examples of `rows` and put as many into each context as fit whole.
+def shown(rows: Iterable[Row], *, seed: int, emphasis: Mapping[Task, float]) -> Iterator[Row]:
+    """Yield each row as often as an epoch shows it: its weight times the emphasis on its task, 1 if none is given.
 
-    A row of weight w is shown w * epochs times: the whole part for certain, the rest by chance.
+    The whole part for certain, the rest by chance.
     """
     chance = random.Random(seed)  # noqa: S311 - an order, not a secret
-    examples: list[Example] = []
     for row in rows:
-        times, rest = divmod(row.weight * epochs, 1)
-        shown = int(times) + (chance.random() < rest)
-        if shown:
-            examples += list(encode(row, tokenizer)) * shown
-    return pack_examples(examples, seed=seed)
+        times, rest = divmod(row.weight * emphasis.get(row.task, 1), 1)
+        yield from repeat(row, int(times) + (chance.random() < rest))
 
 
-def pack_examples(examples: Iterable[Example], *, seed: int) -> Packed:
+def pack(examples: Iterable[Example], *, seed: int) -> Packed:
     """Shuffle examples and put as many into each context as fit whole."""
     shuffled = list(examples)
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - an order, not a secret

@@ -13,23 +13,29 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+import torch
 from transformers import set_seed
 
-from training import examples, model, publicset, tokenizer, trainer
+from assistant_core.errors import TrainingError
+from training import examples, model, neighbours, publicset, tokenizer, trainer
 from training.corpus import ours
 from training.corpus.clean import clean
 from training.corpus.split import split
 from training.examples import Packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from training.records import Row
+    from training.examples import Example
+    from training.records import Row, Task
     from training.runs import Watcher
+    from training.tokenizer import Tokenizer
     from training.trainer import Plan
 
 HELD_SHARE = 0.02  # of the pages and projects
+# A request is the hardest to answer and a line alone the least to learn from: there are most of those.
+EMPHASIS: dict[Task, float] = {"request": 2.5, "line": 0.5}
 AGAIN = 1000  # rows of each task that ship, so that personal training does not forget them
 
 
@@ -41,22 +47,40 @@ def prepare(corpora: Path, folder: Path, *, pieces: int = tokenizer.SIZE, seed: 
     (folder / "public.jsonl.gz").write_bytes(gzip.compress(_lines(_shared(learning, held, seed)), mtime=0))
     words = tokenizer.train(_texts(learning, seed), folder / "tokenizer.model", pieces)
     for name, rows in (("learning", learning), ("held", held)):
-        packed = examples.pack(rows, words, seed=seed)
+        packed = examples.pack(_examples(rows, words, seed), seed=seed)
         np.savez(folder / f"{name}.npz", tokens=packed.tokens, labels=packed.labels)
 
 
-def learn(folder: Path, size: str, plan: Plan, watcher: Watcher | None = None) -> Path | None:
-    """Train a model of `size` on what `prepare` left in `folder`; return its weights, None if ended early."""
+def learn(folder: Path, start: str | Path, plan: Plan, watcher: Watcher | None = None) -> Path | None:
+    """Train on what `prepare` left in `folder`; return the folder of the weights, None if ended early.
+
+    `start`: the size of a new model, or the folder of weights of the same vocabulary to go on from.
+    """
     set_seed(plan.seed)
-    words = tokenizer.Tokenizer(folder / "tokenizer.model")
-    new = model.build(size, words.size)
-    return trainer.train(new, _load(folder, "learning"), _load(folder, "held"), folder / size, plan, watcher=watcher)
+    if isinstance(start, str):
+        begun = model.build(start, tokenizer.Tokenizer(folder / "tokenizer.model").size)
+    else:
+        begun = model.CommandLlama.from_pretrained(start, dtype=torch.float32)
+    out = folder / (start if isinstance(start, str) else "more")
+    return trainer.train(begun, _load(folder, "learning"), _load(folder, "held"), out, plan, watcher=watcher)
+
+
+def _examples(rows: Iterable[Row], words: Tokenizer, seed: int) -> Iterator[Example]:
+    shown = list(examples.shown(rows, seed=seed, emphasis=EMPHASIS))
+    yield from neighbours.chains((row for row in shown if row.task == "request"), words, seed=seed)
+    for row in shown:
+        if row.task != "request":
+            yield from examples.encode(row, words)
 
 
 def _shared(learning: Iterable[Row], held: Iterable[Row], seed: int) -> list[Row]:
     """Return the rows for training.publicset: requests that were held out, then rows of each task to learn again."""
     chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    shared = chance.sample([row for row in held if row.task == "request" and row.weight >= 1], publicset.FIXED)
+    asked = [row for row in held if row.task == "request" and row.weight >= 1]
+    if len(asked) < publicset.FIXED:
+        reason = f"the fixed public set needs {publicset.FIXED}; give more or larger corpora"
+        raise TrainingError(f"{len(asked)} requests of weight 1 are held out, {reason}")
+    shared = chance.sample(asked, publicset.FIXED)
     by_task: dict[str, list[Row]] = defaultdict(list)
     for row in learning:
         if row.weight >= 1:

@@ -18,15 +18,20 @@ from training.evaluate import metrics
 from training.records import Row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from assistant_core.engine.command import CommandModel
 
 FIXED = 200  # rows to score by, the first of the file; the others are learnt again
 
 
-def score(model: CommandModel) -> float:
-    """Return how well `model` answers the fixed set, 0..1: utilities and options as metrics.answers scores them."""
+def score(model: CommandModel, rows: Sequence[Row] | None = None) -> float:
+    """Return how well `model` answers requests, 0..1: utilities and options as metrics.answers scores them.
+
+    `rows`: the requests, at least one; None: the fixed set.
+    """
     scores = []
-    for row in _rows()[:FIXED]:
+    for row in _rows()[:FIXED] if rows is None else rows:
         lines = [line for line, _ in model.generate(prompt.request(row.texts[0]), count=1)]
         scores.append((metrics.answers(lines, row.texts[1:])["nlc2cmd@1"] + 1) / 2)
     return sum(scores) / len(scores)

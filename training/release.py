@@ -19,11 +19,14 @@ from assistant_core.engine.command import CommandModel
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
 from training import calibrate, export, publicset, safety
+from training.corpus import ours
+from training.corpus.clean import clean
+from training.corpus.split import split
+from training.public import HELD_SHARE
 from training.records import Row
 from training.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 # Exit codes stand in our corpora only behind a line to be repaired, never within a session.
@@ -68,9 +71,10 @@ def release(weights: Path, folder: Path, target: Path, made: Made) -> Card:
     return card
 
 
-def learned(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
-    """Count rows by source and licence."""
-    return Counter((row.source, row.licence) for row in rows)
+def learned(corpora: Path) -> Counter[tuple[str, str]]:
+    """Count the rows that training.public learns from, by source and licence."""
+    learning, _ = split(clean(ours.read(corpora)), share=HELD_SHARE)
+    return Counter((row.source, row.licence) for row in learning)
 
 
 def _scores(gguf: Path, words: Tokenizer, held: list[Row]) -> dict[str, Any]:

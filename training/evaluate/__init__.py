@@ -7,5 +7,6 @@ model       the command model, and the program's answers, as predictors
 metrics     what came out, and what should have -> a score per item
 tasks       a predictor and rows -> the scores of every item of a task
 bootstrap   two predictors' scores of the same items -> difference, interval, p
+models      models that ship, or others -> all tasks on what our corpora hold out
 report      all of it -> one JSON a run
 """

@@ -6,8 +6,7 @@ Statistical Significance Tests for Machine Translation Evaluation (EMNLP 2004); 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,7 +14,7 @@ RESAMPLES = 10_000
 _AT_ONCE = 4_000_000  # numbers drawn at once, 32 MB
 
 
-class Difference(NamedTuple):
+class Difference(msgspec.Struct, frozen=True):
     """By how much the mean of `ours` is above that of `theirs`.
 
     `p`: probability, one-sided, that it is no better; of RESAMPLES + 1 samples, the one drawn in reality included.

@@ -39,6 +39,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     created: str  # ISO 8601, UTC
     commit: str | None  # "…+" where files differed from it; None outside of a repository
     seed: int
+    most: int | None  # rows asked of each task, at most; None: all
     data: dict[str, File]
     model: dict[str, Any]  # the card of the model in question
     scores: dict[str, dict[str, dict[str, Score]]]
@@ -48,21 +49,34 @@ Results = Mapping[str, Mapping[str, Measures]]
 """Task -> predictor -> measures."""
 
 
-def report(results: Results, *, files: Mapping[str, Path], model: Mapping[str, Any], seed: int = 0) -> Report:
+def report(
+    results: Results,
+    *,
+    files: Mapping[str, Path],
+    model: Mapping[str, Any],
+    seed: int = 0,
+    most: int | None = None,
+) -> Report:
     """Summarise a run; in each task every predictor is compared with the others by the paired bootstrap."""
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(Path(__file__).parent),
         seed=seed,
+        most=most,
         data={name: _file(path) for name, path in files.items()},
         model=dict(model),
         scores={task: _task(predictors, seed) for task, predictors in results.items()},
     )
 
 
+def encoded(result: Report) -> bytes:
+    """Return `result` as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n"
+
+
 def write(result: Report, file: Path) -> None:
     """Write `result` as indented JSON."""
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    file.write_bytes(encoded(result))
 
 
 def commit(folder: Path) -> str | None:

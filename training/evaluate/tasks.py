@@ -49,7 +49,7 @@ def next_line(predictor: Completing, rows: Iterable[Row]) -> Measures:
     """Ask for each line of each session, but for the first, before anything of it is typed."""
     found: defaultdict[str, list[float]] = defaultdict(list)
     for before, truth in _moments(rows):
-        if before:
+        if any(piece == Piece.LINE for piece, _ in before):
             lines = [line for line, _ in predictor.lines(before, "", FORESEEN)]
             found["hit@1"].append(metrics.hit(lines, truth, 1))
             found["hit@5"].append(metrics.hit(lines, truth, 5))

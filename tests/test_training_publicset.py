@@ -1,0 +1,74 @@
+"""The public rows that come with the program, and the score on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from assistant_core.engine.prompt import Part, Piece
+from training import publicset
+from training.corpus.clean import is_harmful
+
+if TYPE_CHECKING:
+    from assistant_core.engine.command import CommandModel
+
+FIXED = publicset._rows()[: publicset.FIXED]  # noqa: SLF001 - the truth that a model is scored by
+LINES = {row.texts[0]: row.texts[1] for row in FIXED}
+
+
+class Knowing:
+    """Knows the lines of the first `share` of the requests, and says `otherwise` to all others."""
+
+    def __init__(self, share: float, otherwise: str | None) -> None:
+        self._known = dict(list(LINES.items())[: round(share * len(LINES))])
+        self._otherwise = otherwise
+
+    def generate(self, parts: list[Part], *, count: int) -> list[tuple[str, float]]:
+        (asked, request), (last, _) = parts
+        assert (asked, last, count) == (Piece.REQUEST, Piece.LINE, 1)
+        line = self._known.get(request, self._otherwise)
+        return [] if line is None else [(line, -1.0)]
+
+
+@pytest.mark.parametrize(
+    ("share", "otherwise", "score"),
+    [
+        (1, None, 1),
+        (0, None, 0),  # no answer is a wrong one
+        (0, "zebra --stripes", 0),
+        (0.5, "zebra --stripes", 0.5),
+        (0.25, None, 0.25),
+    ],
+)
+def test_the_score_is_the_share_of_right_answers(share: float, otherwise: str | None, score: float) -> None:
+    model = cast("CommandModel", Knowing(share, otherwise))
+    assert publicset.score(model) == pytest.approx(score, abs=0.05)  # a few requests have two lines, one of them right
+
+
+def test_a_program_without_its_options_counts_in_part() -> None:
+    program = next(line.split()[0] for line in LINES.values())
+    found = publicset.score(cast("CommandModel", Knowing(0, program)))
+    assert 0 < found < 0.5
+
+
+def test_other_requests_are_scored_as_well() -> None:
+    model = cast("CommandModel", Knowing(1, None))
+    unknown = tuple(row for row in publicset.learning() if row.task == "request" and row.texts[0] not in LINES)[:30]
+    assert publicset.score(model, unknown) == 0
+    assert publicset.score(model, [row for row in FIXED if LINES[row.texts[0]] == row.texts[1]]) == 1
+
+
+def test_what_is_scored_by_is_no_part_of_what_is_learnt_again() -> None:
+    learning = publicset.learning()
+    assert len(FIXED) == publicset.FIXED == len({row.texts for row in FIXED})
+    assert {row.task for row in FIXED} == {"request"}
+    assert not {row.texts for row in FIXED} & {row.texts for row in learning}
+    assert set(Counter(row.task for row in learning)) == {"session", "line", "request", "fix"}
+
+
+def test_every_row_names_source_and_licence_and_none_destroys() -> None:
+    rows = [*FIXED, *publicset.learning()]
+    assert all(row.source and row.licence for row in rows)
+    assert not [row.texts for row in rows if any(map(is_harmful, row.texts[-1:] if row.task == "fix" else row.texts))]

@@ -1,0 +1,182 @@
+"""What the commands of `python -m training` do: arguments in, an exit code out.
+
+Each imports what it needs when it is called: torch takes seconds, and most commands do without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant_core import settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from training.job import Job
+    from training.runs import Step
+
+SHOWN = 20  # steps between two lines of progress where no terminal shows a bar
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train the user's own model; tell why not if the machine is not idle."""
+    from training import job, schedule  # noqa: PLC0415 - see the head of this file
+
+    places = settings.paths(os.environ)
+    current = settings.load(os.environ, places.settings)
+    watch = schedule.watch(places, current) if arguments.scheduled else None
+    if watch is not None and (reason := schedule.turn(places, current, watch)):
+        sys.stdout.write(f"not now: {reason}\n")
+        return 0
+
+    def pipeline(under_way: Job) -> None:
+        from training import personal  # noqa: PLC0415 - after `work` has set the number of threads
+
+        personal.run(under_way, personal.User(places, current, os.environ))
+
+    return job.work(places, current, pipeline, watch)
+
+
+def corpus(arguments: argparse.Namespace) -> int:
+    """Print what could be learnt from, as a table."""
+    from rich.console import Console  # noqa: PLC0415 - see the head of this file
+
+    from training import corpus  # noqa: PLC0415 - see the head of this file
+    from training.corpus.clean import clean  # noqa: PLC0415 - see the head of this file
+    from training.tokenizer import Tokenizer  # noqa: PLC0415 - see the head of this file
+
+    places: dict[str, list[Path]] = defaultdict(list)
+    for place in arguments.places:
+        name, _, path = place.partition("=")
+        places[name].append(Path(path))
+    skips = corpus.Skips()
+    own = corpus.personal(settings.paths(os.environ), os.environ)
+    rows = clean(corpus.read(places or own, corpus.Machine.here(os.environ), skips))
+    encode = Tokenizer(arguments.tokenizer).encode if arguments.tokenizer else None
+    console = Console()
+    console.print(corpus.report(rows, encode))
+    if skips.counts:
+        console.print(skips.table())
+    return 0
+
+
+def prepare(arguments: argparse.Namespace) -> int:
+    """Write vocabulary and contexts."""
+    from training import public  # noqa: PLC0415 - see the head of this file
+
+    public.prepare(arguments.corpora, arguments.folder, pieces=arguments.pieces)
+    return 0
+
+
+def learn(arguments: argparse.Namespace) -> int:
+    """Train on what `prepare` wrote."""
+    from training import public  # noqa: PLC0415 - see the head of this file
+    from training.trainer import Plan  # noqa: PLC0415 - see the head of this file
+
+    fields = ("steps", "batch", "accumulation", "learning_rate", "warmup", "seed")
+    plan = Plan(**{name: getattr(arguments, name) for name in fields})
+    public.learn(arguments.folder, arguments.start or arguments.size, plan, _show)
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write weights as GGUF."""
+    from training import export  # noqa: PLC0415 - see the head of this file
+
+    export.to_gguf(arguments.checkpoint, arguments.tokenizer, arguments.out, kind=arguments.kind)
+    return 0
+
+
+def release(arguments: argparse.Namespace) -> int:
+    """Write the command model that ships."""
+    from training import release  # noqa: PLC0415 - see the head of this file
+
+    made = release.Made(
+        version=arguments.version,
+        command=arguments.made_by,
+        trained_on=arguments.trained_on,
+        rows=release.learned(arguments.corpora),
+    )
+    return _tell(release.release(arguments.weights, arguments.folder, arguments.target, made).scores)
+
+
+def pairs(arguments: argparse.Namespace) -> int:
+    """Write the known requests that ship."""
+    from training import pairs  # noqa: PLC0415 - see the head of this file
+
+    pairs.release(arguments.corpora, arguments.target)
+    return 0
+
+
+def embedding(arguments: argparse.Namespace) -> int:
+    """Write the embedding that ships."""
+    from training import embedding_release  # noqa: PLC0415 - see the head of this file
+
+    end = "\r" if sys.stderr.isatty() else "\n"
+
+    def watch(done: int, steps: int, loss: float) -> None:
+        if done % SHOWN == 0:
+            sys.stderr.write(f"step {done} of about {steps}, loss {loss:.3f}{end}")
+
+    return _tell(embedding_release.release(arguments.corpora, arguments.target, arguments.changes, watch).scores)
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Score models beside their opponents; one JSON."""
+    from training.evaluate import models, report  # noqa: PLC0415 - see the head of this file
+
+    folders = models.Folders(arguments.command, arguments.pairs, arguments.embedding)
+    result = models.evaluate(
+        arguments.corpora, folders, requests=arguments.requests, most=arguments.most, seed=arguments.seed
+    )
+    if arguments.out is None:
+        sys.stdout.buffer.write(report.encoded(result))
+    else:
+        report.write(result, arguments.out)
+    return 0
+
+
+def lora(arguments: argparse.Namespace) -> int:
+    """Train an adapter."""
+    from training import corpus, export, lora, publicset  # noqa: PLC0415 - see the head of this file
+
+    skips = corpus.Skips()
+    rows = list(corpus.read({"instructions": [arguments.rows]}, corpus.Machine.here(os.environ), skips))
+    recipe = lora.RECIPES[arguments.recipe]
+    adapter = lora.train(arguments.base, rows, publicset.learning(), arguments.folder, recipe=recipe, watcher=_show)
+    if adapter is not None:
+        export.adapter_to_gguf(adapter, arguments.base / "config.json", arguments.folder / "adapter.gguf")
+    return 0
+
+
+def sizes(_: argparse.Namespace) -> int:
+    """Print the sizes of models."""
+    from training.model import SIZES  # noqa: PLC0415 - see the head of this file
+
+    for name, shape in SIZES.items():
+        sys.stdout.write(
+            f"{name:6} " + ", ".join(f"{value} {field}" for field, value in shape._asdict().items()) + "\n"
+        )
+    return 0
+
+
+def _tell(scores: dict[str, object]) -> int:
+    sys.stdout.write("".join(f"{name}: {value}\n" for name, value in scores.items()))
+    return 0
+
+
+def _show(step: Step) -> bool:
+    """Draw a progress bar with loss and speed; lines now and then where there is no terminal. Never ends a run."""
+    loss = "" if step.loss is None else f" loss {step.loss:.3f}"
+    text = f"{step.done}/{step.total}{loss} {step.tokens_per_s:,.0f} tokens/s"
+    if sys.stderr.isatty():
+        full = 30 * step.done // step.total
+        sys.stderr.write(f"\r{'█' * full}{'·' * (30 - full)} {text} " + ("\n" if step.done == step.total else ""))
+    elif step.done % SHOWN == 0 or step.done == step.total:
+        sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+    return True
