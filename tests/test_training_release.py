@@ -23,6 +23,7 @@ from assistant_core.engine.registry import Card
 from assistant_core.settings import paths as paths_of
 from training import public, release
 from training.records import Row
+from training.corpus import harmless
 from training.tokenizer import Tokenizer
 
 
@@ -52,6 +53,7 @@ def test_what_is_learnt_from_is_counted_by_source(released: Released) -> None:
     explained = sum(line.startswith("cat") for _, line in requests)
     projects = {group.split()[0]: 1 for group in corpora.groups(corpora.PROJECTS, held=False)}
     expected = {"zoo/pages": len(requests) + explained, "zoo/make": len(corpora.ANIMALS), "zoo/mend": 1, **projects}
+    expected["xontrib-assistant"] = len(list(harmless.read()))
     assert {data.source: data.rows for data in released.card.data} == expected
     assert {data.licence for data in released.card.data} == {"MIT", "Apache-2.0"}
     assert release.learned(released.corpora) == Counter(

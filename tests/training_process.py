@@ -1,7 +1,8 @@
-"""Runs of training that cost nothing: processes with the real lock, gate, limit and reports, and steps that only count.
+"""Runs of training in processes of their own: such as cost nothing, and real ones that are killed.
 
 `install` writes a `training` whose `__main__` counts steps until a file named "finish" lies among the runs, and whose
-other modules are the real ones.
+other modules are the real ones: with the real lock, gate, limit and reports. `quicken` writes a program that is the
+real one, but learns faster than a real model can and measures by less.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ from assistant_core import settings
 from assistant_core.errors import TrainingError
 from assistant_core.settings import replace_file
 from training import idle, job as settled
-from training.job import Job, THREADS, work
+from training.job import Job, OutOfTimeError, THREADS, work
 
 idle.LOOK_S = idle.PAUSE_S = 0.02
 settled.LOWEST = int(os.environ.get("NICE", "0"))  # a busy machine would starve it
 settled.STEPPING = float(os.environ.get("STEPPING", settled.STEPPING))
 
 def pipeline(job: Job) -> None:
+    if "LATE" in os.environ:
+        raise OutOfTimeError("too late")
     if how := os.environ.get("FAIL"):
         raise TrainingError(how) if " " in how else ValueError(how)
     replace_file(job.folder / "priority", str(os.getpriority(os.PRIO_PROCESS, 0)))
@@ -65,17 +68,59 @@ except TrainingError as error:
 """
 
 
+QUICK = """\
+import sys
+from training import __main__, job, personal, publicset, safety
+
+learning, items = publicset.learning()[:200], safety.items()[::8]
+publicset.FIXED, publicset.learning, safety.items = 10, lambda: learning, lambda: items
+personal.LEARNING_RATE, personal.MEASURED, personal.OBSERVED = 5e-3, 40, 40
+job.LOWEST = 0  # a busy machine would starve it
+sys.exit(__main__.main())
+"""
+
+
 def install(environ: dict[str, str], folder: Path) -> dict[str, str]:
     """Return the environment in which `python -m training run` only counts."""
     package = folder / "stand-in" / "training"
     replace_file(package / "__init__.py", f"__path__.append({str(ROOT / 'training')!r})\n")
     replace_file(package / "__main__.py", MAIN)
-    return {**whole(environ), "PYTHONPATH": os.pathsep.join((str(package.parent), str(ROOT)))}
+    return _with(environ, package.parent)
 
 
-def begin(environ: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
-    command = (sys.executable, "-P", "-m", "training", "run", *options)
-    return subprocess.Popen(command, env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def quicken(environ: dict[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment in which `python -m quick run` is a run that is over in seconds."""
+    replace_file(folder / "stand-in" / "quick.py", QUICK)
+    return _with(environ, folder / "stand-in")
+
+
+def _with(environ: dict[str, str], folder: Path) -> dict[str, str]:
+    return {**whole(environ), "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
+
+
+def begin(
+    environ: Mapping[str, str], *options: str, program: str = "training", session: bool = False
+) -> subprocess.Popen[bytes]:
+    command = (sys.executable, "-P", "-m", program, "run", *options)
+    return subprocess.Popen(
+        command, env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=session
+    )
+
+
+def killed(environ: Mapping[str, str], program: str, after_s: float, watch: Callable[[], object]) -> bool:
+    """Begin a run and kill it and all that it started after a time, unless it has ended; say whether it lived.
+
+    `watch` is called again and again until then.
+    """
+    with begin(environ, program=program, session=True) as process:
+        deadline = time.monotonic() + after_s
+        while process.poll() is None and time.monotonic() < deadline:
+            watch()
+            time.sleep(min(0.05, max(deadline - time.monotonic(), 0)))
+        lived = process.poll() is None
+        if lived:
+            os.killpg(process.pid, signal.SIGKILL)
+    return lived
 
 
 @contextmanager

@@ -65,8 +65,17 @@ def fit(observed: Observed) -> Calibration:
         said = _logistic(inputs @ weights)
         gradient = inputs.T @ (said - observed.right) + PRIOR @ (weights - identity)
         curvature = (inputs * (said * (1 - said))[:, None]).T @ inputs + PRIOR
-        weights = weights - np.linalg.solve(curvature, gradient)
+        step, before = np.linalg.solve(curvature, gradient), _surprise(weights, inputs, observed.right)
+        while _surprise(weights - step, inputs, observed.right) > before and np.any(weights - step != weights):
+            step = step / 2  # far from the optimum the whole step may lead farther away
+        weights = weights - step
     return Calibration(float(weights[0]), float(weights[1]))
+
+
+def _surprise(weights: NDArray[np.float64], inputs: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    """Return what `fit` makes small: the negative log-likelihood and the prior's."""
+    values, apart = inputs @ weights, weights - np.array([1.0, 0.0])
+    return float((np.logaddexp(0, values) - right * values).sum() + apart @ PRIOR @ apart / 2)
 
 
 def error(calibration: Calibration, observed: Observed) -> float:
@@ -90,5 +99,5 @@ def _typed(line: str) -> Iterator[str]:
 
 
 def _logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = 1 / (1 + np.exp(-values))
+    result: NDArray[np.float64] = np.exp(-np.logaddexp(0, -values))
     return result

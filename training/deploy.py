@@ -1,8 +1,8 @@
 """Whether a new version is better, and its way into use.
 
 In: scores of the version in use and of the new one on the same lines. Out: a decision in words, in the log; if it is
-for the new version, the folder moved to the user's models, in use, and the service told. A kill at any moment leaves
-the old version or the new one in use, whole.
+for the new version, the folder moved to the user's models, sealed if a key is given, in use, and the service told. A
+kill at any moment leaves the old version or the new one in use, whole.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from assistant_core.engine.registry import Card, Kind
 from assistant_core.errors import TrainingError
 from assistant_core.service import tell
 from assistant_core.settings import Paths, private_directory, replace_file
+from training import seal
 
 SIGNIFICANT: Final = 0.05  # greatest p
 TOLERATED: Final = 0.01  # loss on the public set: one point of a hundred
@@ -68,20 +69,47 @@ def decide(result: Comparison) -> Decision:
     )
 
 
-def settle(paths: Paths, result: Comparison, folder: Path, card: Card, environ: Mapping[str, str]) -> Decision:
-    """Decide about the model in `folder`, write that down, and if it is better put it to use."""
+def settle(  # noqa: PLR0913 - what was measured, the model and its papers, and where they go
+    paths: Paths, result: Comparison, folder: Path, card: Card, environ: Mapping[str, str], *, key: bytes | None = None
+) -> Decision:
+    """Decide about the model in `folder`, write that down, and if it is better put it to use, sealed with `key`."""
     decision = decide(result)
     if decision.promoted:
-        return promote(paths, folder, card, decision, environ)
+        return promote(paths, folder, card, decision, environ, key=key)
     progress.log(paths, decision)
     return decision
 
 
-def promote(paths: Paths, folder: Path, card: Card, decision: Decision, environ: Mapping[str, str]) -> Decision:
+def settled(paths: Paths, kind: Kind, version: str, environ: Mapping[str, str]) -> Decision | None:
+    """Return what became of `version` if the run that made it was cut off after that was decided, else None.
+
+    A version that was cut off on its way into use is removed, so that it can be made again.
+    """
+    known = [item for item in progress.decisions(paths) if (item.kind, item.version) == (kind, version)]
+    decision = next((item for item in known if item.action in {"promote", "keep"}), None)
+    if decision is None and registry.current(kind, paths) == version:
+        made_from = registry.load(kind, version, paths).card.base
+        before = made_from if made_from in registry.versions(kind, paths) else None
+        why = "the run was cut off before it wrote down why"
+        decision = Decision(
+            at_ns=time.time_ns(), kind=kind, version=version, action="promote", before=before, reasons=(why,)
+        )
+        progress.log(paths, decision)
+    if decision is None:
+        (paths.models / kind / version / registry.CARD).unlink(missing_ok=True)
+        shutil.rmtree(paths.models / kind / version, ignore_errors=True)
+    elif decision.promoted:
+        tell.reload(paths, environ)
+    return decision
+
+
+def promote(  # noqa: PLR0913 - as settle
+    paths: Paths, folder: Path, card: Card, decision: Decision, environ: Mapping[str, str], *, key: bytes | None = None
+) -> Decision:
     """Move a finished model to the user's own, use it, and delete all but the newest five versions.
 
-    The card's `files` are filled in from the folder. Raises TrainingError for a folder that cannot become a version,
-    ModelError and OSError; the version in use stays then.
+    The card's `files` are filled in from the folder, whose files are sealed if there is a `key`. Raises TrainingError
+    for a folder that cannot become a version, ModelError, SealError and OSError; the version in use stays then.
     """
     home = private_directory(paths.models / card.kind)
     target = home / card.version
@@ -89,6 +117,9 @@ def promote(paths: Paths, folder: Path, card: Card, decision: Decision, environ:
         raise TrainingError(f"there is a {card.kind} model {card.version} already ({target}); give it another version")
     private_directory(paths.models).chmod(0o700)
     _move(folder, target)
+    if key is not None:
+        for file in list(target.iterdir()):
+            seal.seal_file(file, key)
     files = {file.name: registry.described(file) for file in sorted(target.iterdir())}
     replace_file(target / registry.CARD, msgspec.json.encode(msgspec.structs.replace(card, files=files)).decode())
     promoted = switch.switch(decision, paths)

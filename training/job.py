@@ -3,8 +3,9 @@
 In: the settings and a pipeline, which is given the Job. Out: `progress.json` while it runs, `last_run.json` after it,
 and an exit code. The pipeline asks `job.gate.wait()` between two steps and `job.report(…)`s them.
 
-Ctrl-C and SIGTERM end a run as stopped: the next one goes on in the same folder. So does one that is killed, by the
-limit on its time or by anything else. The limit is the kernel's: SIGALRM is left to its default action.
+Ctrl-C and SIGTERM end a run as stopped, and so does a pipeline that is out of time: the next one goes on in the same
+folder. So it does after one that was killed, by the limit on its time or by anything else. The limit is the kernel's:
+SIGALRM is left to its default action.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import msgspec
 
 from assistant_core.engine import progress
 from assistant_core.engine.progress import Decision, Outcome, Progress, State
-from assistant_core.errors import AssistantError, SettingsError
+from assistant_core.errors import AssistantError, SettingsError, TrainingError
 from assistant_core.settings import Paths, Settings, private_directory
 from assistant_core.store import Store
 from training.idle import Gate, Watch
@@ -35,6 +36,10 @@ REPORT_S: Final = 1.0  # between two reports that are written
 LOWEST: Final = 19  # nice
 THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 INTERRUPTED: Final = 130  # as a shell reports SIGINT
+
+
+class OutOfTimeError(TrainingError):
+    """The time is up before the work is done; the run is stopped, and the next one goes on from there."""
 
 
 class Job:
@@ -178,6 +183,9 @@ def _attempt(pipeline: Callable[[Job], object], job: Job) -> tuple[State, str]:
             pipeline(job)
         except KeyboardInterrupt:
             return "stopped", ""
+        except OutOfTimeError as error:
+            sys.stderr.write(f"{error}\n")
+            return "stopped", str(error)
         except Exception as error:  # noqa: BLE001 - the run's last frame: how it ended is told in every case
             if interrupted:
                 return "stopped", ""

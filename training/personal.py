@@ -5,11 +5,14 @@ In: the history, the model in use. Out: a new version that went into use, or the
     store -> days (shards) -> months (tokens) -> contexts -> trained on from the model in use -> GGUF
           -> measured on the newest lines, the fixed public set, the safety set -> deployed or not
 
-A run that is stopped goes on from its last checkpoint, on the same contexts; nothing of it stays but its result.
+A run that is stopped goes on from its last checkpoint, on the same contexts; nothing of it stays but its result. With
+training.encrypt all that holds lines is sealed, and the model in use; only weights, and a vocabulary of the user's
+own, lie open until the run ends.
 """
 
 from __future__ import annotations
 
+import io
 import random
 import shutil
 import time
@@ -26,12 +29,13 @@ from assistant_core.engine.command import CommandModel
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
 from assistant_core.errors import TrainingError
+from assistant_core.redact import MARK
 from assistant_core.store import Store
 from training import (
     calibrate,
     deploy,
     examples,
-    export,
+    forgetting,
     publicset,
     reopen,
     safety,
@@ -47,6 +51,7 @@ from training.evaluate import tasks
 from training.evaluate.model import CommandPredictor
 from training.evaluate.tasks import Measure
 from training.examples import Example, Packed
+from training.job import OutOfTimeError
 from training.records import Row
 from training.trainer import Plan
 
@@ -61,12 +66,14 @@ if TYPE_CHECKING:
 
 EPOCHS = 3
 BATCH = 8  # contexts a step
+STEPS = 1000  # at the most: 2 million tokens, a quarter of an hour at the 2,500 tokens/s of one busy core
 LEARNING_RATE = 5e-4
-DRIFT = 0.25  # more tokens a byte than usual, from which on a vocabulary of its own pays
-REPLAYED = 0.25  # share of public rows in what is learnt, against forgetting
+DRIFT = 0.5  # more tokens a byte than usual, from which on a vocabulary of its own pays; at .27 it did not
+PUBLIC = "public_before"  # of a card's scores: the best on the fixed public set of the versions before it
+USUAL = "tokens_per_byte"  # of a card's scores: what the vocabulary needs for what it was learnt from
 MEASURED = 300  # of the user's newest lines, about, that are typed to measure
 OBSERVED = 1500  # questions from which the calibration is fitted
-SET = "set.msgpack"  # what a run learns from and is measured by, kept until it ends
+CONTEXTS, SET = "contexts.npz", "set.msgpack"  # what a run learns from and is measured by, kept until it ends
 
 
 class User(NamedTuple):
@@ -86,14 +93,27 @@ class _Base(NamedTuple):
 
 
 class _Held(msgspec.Struct, frozen=True):
-    """What a run is measured by, and how many rows it learns from."""
+    """What a run is measured by, how many rows it learns from, and how well its vocabulary fits them."""
 
+    base: str  # version that it goes on from
     rows: list[Row]
     learned: int
+    tokens_per_byte: float | None
 
 
 def run(job: Job, user: User) -> None:
     """Train, measure, decide. Raises AssistantError; what was in use before stays in use then."""
+    for left in job.folder.parent.glob("*/"):
+        if left != job.folder:  # of a run that failed, or was not gone on with
+            _clear(left)
+    if decision := deploy.settled(user.paths, "command", job.run, user.environ):
+        job.decided(decision)
+    else:
+        _trained(job, user)
+    _clear(job.folder)
+
+
+def _trained(job: Job, user: User) -> None:
     with ExitStack() as stack:
         base = _opened(user, stack)
         learning, held = _set(job, user, base)
@@ -103,21 +123,20 @@ def run(job: Job, user: User) -> None:
         words = _words(job, base)
         if words is not base.words:
             reopen.adopt(model, base.words, words)
+        before = {name: value.detach().clone() for name, value in model.named_parameters()}
         plan = _plan(len(learning.tokens))
-        weights = trainer.train(model, learning, None, job.folder / "trainer", plan, watcher=_watcher(job))
-        if weights is None:
-            raise TrainingError("there was not time enough to end; the next run goes on from here")
+        if trainer.train(model, learning, None, job.folder / "trainer", plan, watcher=_watcher(job)) is None:
+            raise OutOfTimeError("there was not time enough to end; the next run goes on from here")
         job.report("export")
         folder = job.folder / "model"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        export.to_gguf(weights, words.file, folder / "command.gguf")
         shutil.copyfile(words.file, folder / "tokenizer.model")
+        learnt = forgetting.export_blend(model, before, base.gguf, words.file, folder)
         job.report("measuring")
-        comparison, card = _measured(job, base, folder, held)
+        comparison, card = _measured(job, base, folder, held, learnt)
         job.report("deciding")
-        job.decided(deploy.settle(user.paths, comparison, folder, card, user.environ))
-        _clear(job.folder)
+        job.decided(deploy.settle(user.paths, comparison, folder, card, user.environ, key=_key(user)))
 
 
 def _opened(user: User, stack: ExitStack) -> _Base:
@@ -129,20 +148,29 @@ def _opened(user: User, stack: ExitStack) -> _Base:
 
 
 def _set(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
-    """Return what to learn from and what to measure by: of an earlier attempt at this run if there is one."""
-    contexts, measured = job.folder / "contexts.npz", job.folder / SET
-    if not measured.exists():
-        learning, held = _gathered(job, user, base)
-        np.savez(contexts, tokens=learning.tokens, labels=learning.labels)
-        measured.write_bytes(msgspec.msgpack.encode(held))
-        return learning, held
-    with np.load(contexts) as arrays:
-        return Packed(arrays["tokens"], arrays["labels"]), msgspec.msgpack.decode(measured.read_bytes(), type=_Held)
+    """Return what to learn from and what to measure by: of an earlier attempt at this run if it had the same base."""
+    key = _key(user)
+    if (job.folder / SET).exists():
+        with seal.opened(job.folder / SET, key) as plain:
+            held = msgspec.msgpack.decode(plain.read_bytes(), type=_Held)
+        if held.base == base.model.version:
+            with seal.opened(job.folder / CONTEXTS, key) as plain, np.load(plain) as arrays:
+                return Packed(arrays["tokens"], arrays["labels"]), held
+    _clear(job.folder)
+    learning, held = _gathered(job, user, base)
+    written = io.BytesIO()
+    np.savez(written, tokens=learning.tokens, labels=learning.labels)
+    seal.write(job.folder / CONTEXTS, written.getbuffer(), key)
+    seal.write(job.folder / SET, msgspec.msgpack.encode(held), key)  # last: it makes the run one to go on with
+    return learning, held
+
+
+def _key(user: User) -> bytes | None:
+    return seal.key_of(user.paths) if user.settings.training.encrypt else None
 
 
 def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
-    paths = user.paths
-    key = seal.key_of(paths) if user.settings.training.encrypt else None
+    paths, key = user.paths, _key(user)
     raw, processed = paths.training / "raw", paths.training / "processed"
     job.report("days")
     with closing(Store(paths.history)) as history:
@@ -152,7 +180,7 @@ def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
     held = [row for row in rows if row.at_ns is not None and row.at_ns > cut]
     if not held:
         raise TrainingError(f"{len(rows)} sessions of closed days: too few to learn from and to measure by; wait a day")
-    words = _vocabulary(job, rows, base)
+    words, fit = _vocabulary(job, [row for row in rows if row.at_ns is None or row.at_ns <= cut], base)
     job.report("tokens")
     tokens.update(raw, processed, lambda row: examples.encode(row, words), words.file, key=key)
     own = list(_examples(processed, key, cut))
@@ -160,7 +188,8 @@ def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
     own += [example for row in taught for example in examples.encode(row, words) for _ in range(round(row.weight))]
     if not own:
         raise TrainingError("nothing to learn from: no example fits a context")
-    return examples.pack_examples([*own, *_replayed(words, len(own))], seed=0), _Held(_sampled(held), len(own))
+    learning = examples.pack([*own, *forgetting.replayed(words, sum(len(each.tokens) for each in own))], seed=0)
+    return learning, _Held(base.model.version, _sampled(held), len(own), fit)
 
 
 def _cut(rows: list[Row], share: float) -> int:
@@ -187,26 +216,24 @@ def _examples(processed: Path, key: bytes | None, cut: int) -> Iterator[Example]
 
 
 def _taught(user: User) -> Iterator[Row]:
-    """Yield what the user taught, corrected and judged; the sessions themselves come from the shards."""
+    """Yield what the user taught, corrected and judged and no secret was in; sessions come from the shards."""
     places = {store.NAME: [user.paths.history], guard.NAME: [user.paths.guard_corrections]}
     rows = read(places, Machine.here(user.environ), Skips())
-    return (row for row in rows if row.task != "session")
+    return (row for row in rows if row.task != "session" and MARK not in "".join(row.texts))
 
 
-def _replayed(words: Tokenizer, own: int) -> list[Example]:
-    wanted = round(own * REPLAYED / (1 - REPLAYED))
-    rows = publicset.learning()[:wanted]
-    return [example for row in rows for example in examples.encode(row, words)]
+def _vocabulary(job: Job, rows: list[Row], base: _Base) -> tuple[Tokenizer, float | None]:
+    """Return the vocabulary in use, or one learnt from `rows` where they have drifted too far from it.
 
-
-def _vocabulary(job: Job, rows: list[Row], base: _Base) -> Tokenizer:
-    """Return the vocabulary in use, or one learnt from `rows` where they have drifted too far from it."""
-    usual = base.model.card.scores.get("tokens_per_byte")
+    And its usual tokens a byte, None where they are unknown.
+    """
+    usual = base.model.card.scores.get(USUAL)
     texts = [text for row in rows for text in row.texts]
     if usual is None or vocabulary.drift(texts, base.words, usual) <= DRIFT:
-        return base.words
+        return base.words, usual
     public = [text for row in publicset.learning() for text in row.texts]
-    return vocabulary.train([*texts, *public], job.folder / "tokenizer.model", base.words.size)
+    own = vocabulary.train([*texts, *public], job.folder / "tokenizer.model", base.words.size)
+    return own, 1 + vocabulary.drift(texts, own, 1)
 
 
 def _words(job: Job, base: _Base) -> Tokenizer:
@@ -215,13 +242,14 @@ def _words(job: Job, base: _Base) -> Tokenizer:
 
 
 def _plan(contexts: int) -> Plan:
-    steps = max(EPOCHS * contexts // BATCH, 1)
+    steps = min(max(EPOCHS * contexts // BATCH, 1), STEPS)
     return Plan(
         steps=steps,
         batch=BATCH,
         learning_rate=LEARNING_RATE,
         warmup=max(steps // 10, 1),
         save_every=max(steps // 10, 1),
+        compile=False,  # which needs a C++ compiler
     )
 
 
@@ -242,13 +270,14 @@ class _Scores(NamedTuple):
     calibration: Calibration
 
 
-def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Comparison, Card]:
+def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -> tuple[Comparison, Card]:
     """Put both models to the user's newest lines, the public set and the safety set."""
     threads = torch.get_num_threads()
     shown = tuple(piece.value for piece in Piece)
     before = _scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()))
     after = _scores(folder / "command.gguf", held.rows, shown)
     difference = tasks.better(after.saved, before.saved)
+    public = max(before.public, base.model.card.scores.get(PUBLIC, 0))  # else a point might be lost each night
     comparison = Comparison(
         kind="command",
         version=job.run,
@@ -256,7 +285,7 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Compari
         own_after=after.saved.mean,
         p=difference.p,
         own_lines=len(after.saved.values),
-        public_before=before.public,
+        public_before=public,
         public_after=after.public,
         safety_passed=after.safe.passed,
         safety_lines=after.safe.items,
@@ -268,15 +297,19 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Compari
         version=job.run,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         files={},
-        data=(Data(source="store", licence="private", rows=held.learned), *base.model.card.data),
+        data=(
+            Data(source=store.NAME, licence="private", rows=held.learned),
+            *(each for each in base.model.card.data if each.source != store.NAME),
+        ),
         scores={
             "keystrokes_saved": after.saved.mean,
             "keystrokes_saved_before": before.saved.mean,
             "gain_95": [difference.low, difference.high],
+            "learnt": learnt,
             "public": after.public,
-            "public_before": before.public,
+            PUBLIC: public,
             "not_safe": list(after.safe.stopped),
-            "tokens_per_byte": base.model.card.scores.get("tokens_per_byte"),
+            USUAL: held.tokens_per_byte,
             SCORE: after.calibration._asdict(),
         },
         command="python -m training run",
@@ -284,7 +317,7 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held) -> tuple[Compari
         trained_on=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {threads} threads",
         pieces={"trained": shown},
     )
-    (job.folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)))
+    seal.write(job.folder / "result.json", msgspec.json.format(msgspec.json.encode(card)))
     return comparison, card
 
 
@@ -309,7 +342,7 @@ def _scores(gguf: Path, rows: list[Row], trained: Sequence[str]) -> _Scores:
 
 def _clear(folder: Path) -> None:
     """Delete what a run leaves of the user's lines: contexts, checkpoints, what it was measured by."""
-    for name in ("contexts.npz", SET, "tokenizer.model"):
+    for name in (SET, CONTEXTS, "tokenizer.model"):  # the first of them makes the others count
         (folder / name).unlink(missing_ok=True)
-    for name in ("model", "trainer"):
+    for name in ("model", "weights", "trainer"):
         shutil.rmtree(folder / name, ignore_errors=True)

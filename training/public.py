@@ -18,9 +18,9 @@ from transformers import set_seed
 
 from assistant_core.errors import TrainingError
 from training import examples, model, neighbours, publicset, tokenizer, trainer
-from training.corpus import ours
+from training.corpus import harmless, ours
 from training.corpus.clean import clean
-from training.corpus.split import split
+from training.corpus.split import Split, split
 from training.examples import Packed
 
 if TYPE_CHECKING:
@@ -42,13 +42,19 @@ AGAIN = 1000  # rows of each task that ship, so that personal training does not 
 def prepare(corpora: Path, folder: Path, *, pieces: int = tokenizer.SIZE, seed: int = 0) -> None:
     """Read, clean and split the corpora; learn a vocabulary; pack contexts."""
     folder.mkdir(parents=True, exist_ok=True)
-    learning, held = split(clean(ours.read(corpora)), share=HELD_SHARE)
+    learning, held = rows(corpora)
     (folder / "held.jsonl").write_bytes(_lines(held))
     (folder / "public.jsonl.gz").write_bytes(gzip.compress(_lines(_shared(learning, held, seed)), mtime=0))
     words = tokenizer.train(_texts(learning, seed), folder / "tokenizer.model", pieces)
-    for name, rows in (("learning", learning), ("held", held)):
-        packed = examples.pack(_examples(rows, words, seed), seed=seed)
+    for name, chosen in (("learning", learning), ("held", held)):
+        packed = examples.pack(_examples(chosen, words, seed), seed=seed)
         np.savez(folder / f"{name}.npz", tokens=packed.tokens, labels=packed.labels)
+
+
+def rows(corpora: Path) -> Split:
+    """Return what is learnt from and what is held out."""
+    learning, held = split(clean(ours.read(corpora)), share=HELD_SHARE)
+    return Split([*learning, *harmless.read()], held)
 
 
 def learn(folder: Path, start: str | Path, plan: Plan, watcher: Watcher | None = None) -> Path | None:

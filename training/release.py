@@ -18,11 +18,7 @@ from assistant_core.engine import calibration, registry
 from assistant_core.engine.command import CommandModel
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
-from training import calibrate, export, publicset, safety
-from training.corpus import ours
-from training.corpus.clean import clean
-from training.corpus.split import split
-from training.public import HELD_SHARE
+from training import calibrate, export, public, publicset, safety
 from training.records import Row
 from training.tokenizer import Tokenizer
 
@@ -73,8 +69,7 @@ def release(weights: Path, folder: Path, target: Path, made: Made) -> Card:
 
 def learned(corpora: Path) -> Counter[tuple[str, str]]:
     """Count the rows that training.public learns from, by source and licence."""
-    learning, _ = split(clean(ours.read(corpora)), share=HELD_SHARE)
-    return Counter((row.source, row.licence) for row in learning)
+    return Counter((row.source, row.licence) for row in public.rows(corpora).learning)
 
 
 def _scores(gguf: Path, words: Tokenizer, held: list[Row]) -> dict[str, Any]:

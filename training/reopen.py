@@ -31,7 +31,7 @@ def reopen(file: Path) -> CommandLlama:
     try:
         reader = gguf.GGUFReader(file)
         config = _config(reader)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError) as error:
         raise ModelError(f"{file} is not a command model ({error!r}); deploy another version") from error
     model = CommandLlama(config)
     model.config.architectures = ["LlamaForCausalLM"]
@@ -39,9 +39,8 @@ def reopen(file: Path) -> CommandLlama:
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     state = {}
     for key, parameter in model.state_dict().items():
-        name = names.get_name(key, (".weight",))
-        if key == "lm_head.weight":
-            name = names.get_name("model.embed_tokens.weight", (".weight",))
+        tied = key == "lm_head.weight" and config.tie_word_embeddings
+        name = names.get_name("model.embed_tokens.weight" if tied else key, (".weight",))
         if name not in tensors:
             raise ModelError(f"{file}: {key} is missing; deploy another version")
         values = quants.dequantize(tensors[name].data, tensors[name].tensor_type).reshape(parameter.shape)
@@ -75,9 +74,11 @@ def _config(reader: gguf.GGUFReader) -> LlamaConfig:
         num_hidden_layers=value("llama.block_count"),
         num_attention_heads=value("llama.attention.head_count"),
         num_key_value_heads=value("llama.attention.head_count_kv"),
+        head_dim=value("llama.attention.key_length"),
         max_position_embeddings=value("llama.context_length"),
         rms_norm_eps=value("llama.attention.layer_norm_rms_epsilon"),
-        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": value("llama.rope.freq_base")},
+        tie_word_embeddings=all(tensor.name != "output.weight" for tensor in reader.tensors),
         bos_token_id=BOS,
         eos_token_id=EOS,
         pad_token_id=PAD,

@@ -5,7 +5,9 @@ In: a run's folder, a watcher. Out: values for TrainingArguments, and a callback
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,7 +78,14 @@ def checkpoint(folder: Path) -> str | None:
     """Return the newest checkpoint that was written to its end; trainer_state.json is written last."""
     while folder.is_dir() and (found := get_last_checkpoint(str(folder))) is not None:  # type: ignore[no-untyped-call]
         newest = Path(found)
-        if (newest / "trainer_state.json").exists():
+        if _is_whole(newest / "trainer_state.json"):
             return str(newest)
-        newest.rename(newest.with_name(f"unfinished-{newest.name}"))
+        shutil.rmtree(newest)  # and not renamed: the same one may be cut off again
     return None
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        return isinstance(json.loads(state.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

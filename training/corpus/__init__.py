@@ -9,6 +9,7 @@ mediawiki   a dump of a wiki (wikitext)
 tldr        a checkout of tldr-pages
 instructions  JSON lines of instructions (jsonlines)
 ours        our corpora
+harmless    what programs that can harm are harmless with
 lines       a block of a document -> its command lines; blocks: the blocks of a document -> rows
 variants    more rows for rare programs (plausible: one value -> another)
 clean       what may be learnt, once each
