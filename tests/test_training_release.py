@@ -22,8 +22,8 @@ from assistant_core.engine.prompt import Piece, request
 from assistant_core.engine.registry import Card
 from assistant_core.settings import paths as paths_of
 from training import public, release
-from training.records import Row
 from training.corpus import harmless
+from training.records import Row
 from training.tokenizer import Tokenizer
 
 
