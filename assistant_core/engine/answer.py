@@ -62,11 +62,11 @@ class Blend(NamedTuple):
     intents_sharpness: float = 0.7  # exponent of their probabilities
     generated: int = 8  # lines that the model makes up in each of two ways
     tokens: int = 48  # longest line that it makes up
-    model_sharpness: float = 0.7  # exponent of its probabilities
+    model_sharpness: float = 1.0  # exponent of its probabilities
     found: float = 0.15  # weight of the near pairs' opinion; it grows to 1 where one says all that was asked
     growth: float = 4.0  # how late: the power of the share of the request that the nearest pair says
     intended: float = 0.65  # weight of the intents' opinion
-    made_up: float = 0.2  # weight of the model's
+    made_up: float = 0.1  # weight of the model's
 
 
 class Answerer:
