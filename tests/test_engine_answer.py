@@ -16,7 +16,7 @@ from assistant_core.engine.consensus import choose, mixed
 from assistant_core.engine.pairs import FILE, Index, Pair, read, write
 from assistant_core.engine.prompt import Part, Piece
 from assistant_core.engine.shape import agreement, shape
-from assistant_core.engine.values import fill, values
+from assistant_core.engine.values import fill, missing, values
 from assistant_core.engine.wording import words
 from assistant_core.errors import ModelError
 
@@ -103,6 +103,19 @@ def test_values(request_: str, expected: list[tuple[str, str]]) -> None:
 )  # fmt: skip
 def test_values_take_the_place_of_others(request_: str, known: str, line: str, expected: str) -> None:
     assert fill(request_, known, line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("find /var -size +10M", 0),
+        ("find /var -size +10000k", 0),
+        ("find /var -size +5M", 1),
+        ("find . -size +5M", 2),
+    ],
+)
+def test_values_that_a_line_does_not_hold(line: str, expected: int) -> None:
+    assert missing("files over 10 MB in /var", line) == expected
 
 
 # --- wording and index ---------------------------------------------------------------------------------------
@@ -216,6 +229,13 @@ def test_an_empty_index_knows_nothing() -> None:
 )
 def test_the_choice_agrees_with_most(proposals: dict[str, float], expected: list[str]) -> None:
     assert [choice.line for choice in choose(proposals, 4)] == expected
+
+
+def test_of_lines_that_do_the_same_the_one_without_faults_is_chosen() -> None:
+    proposals = {"ls a": 0.5, "ls b": 0.3, "ls c": 0.1, "du": 0.1}
+    (choice,) = choose(proposals, 1, lambda line: int(line == "ls a"))
+    assert choice.line == "ls b"
+    assert choice.probability == pytest.approx(0.9)
 
 
 def test_a_choice_has_the_probability_of_all_that_do_the_same() -> None:

@@ -13,6 +13,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Literal, NamedTuple, Protocol
 
@@ -20,7 +21,7 @@ from assistant_core.engine import prompt
 from assistant_core.engine.consensus import choose, mixed
 from assistant_core.engine.pairs import Index, Near, Pair
 from assistant_core.engine.prompt import Part
-from assistant_core.engine.values import fill
+from assistant_core.engine.values import fill, missing
 
 Source = Literal["found", "model"]
 
@@ -93,7 +94,7 @@ class Answerer:
         ]
         return [
             Answer(line, probability, "found" if line in known else "model", known.get(line, ""))
-            for line, probability in choose(mixed(opinions), count)
+            for line, probability in choose(mixed(opinions), count, partial(missing, request))
         ]
 
     def _found(self, request: str, near: Iterable[Near], known: dict[str, str]) -> dict[str, float]:

@@ -101,10 +101,10 @@ class Asker:
         return self._shown([each for each in drafts if each.line != line], failure.count, shell, notes, started)
 
     def _meant(self, line: str, shell: Shell, model: Generator) -> list[str]:
-        """Return what the model takes for meant: much like the line, and no more dangerous than it."""
+        """Return what the model takes for meant: much like the line, able to run here, no more dangerous than it."""
         said = model.candidates(prompt.repair(line), count=WIDE, tokens=TOKENS, deadline_s=MODEL_S)
         ranked = sorted(said, key=lambda pair: -(pair[1] + ALIKE * likeness(line, pair[0])))
-        alike = [each for each, _ in ranked if likeness(line, each) >= RESEMBLES]
+        alike = [each for each, _ in ranked if likeness(line, each) >= RESEMBLES and not checks.missing(each, shell)]
         harmless = self._verdict(line, shell).decision == "allow"
         return [each for each in alike if not harmless or self._verdict(each, shell).decision == "allow"]
 

@@ -8,7 +8,7 @@ most to the expected agreement of the best among those shown, so that a list hol
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +26,16 @@ class Choice(NamedTuple):
     probability: float
 
 
-def choose(proposals: Mapping[str, float], count: int) -> list[Choice]:
-    """Return up to `count` lines of different shapes out of `proposals`, whose probabilities sum to 1."""
+def choose(proposals: Mapping[str, float], count: int, faults: Callable[[str], int] = lambda _: 0) -> list[Choice]:
+    """Return up to `count` lines of different shapes out of `proposals`, whose probabilities sum to 1.
+
+    Of lines of one shape the one with the fewest `faults` is taken, the most probable of those.
+    """
     shares: defaultdict[Shape, float] = defaultdict(float)
     lines: dict[Shape, str] = {}
-    for line, probability in sorted(proposals.items(), key=lambda item: -item[1]):
+    for line, probability in sorted(proposals.items(), key=lambda item: (faults(item[0]), -item[1])):
         shares[shape(line)] += probability
-        lines.setdefault(shape(line), line)  # the most probable of its shape
+        lines.setdefault(shape(line), line)
     shapes = sorted(shares, key=lambda each: -shares[each])[:CONSIDERED]
     weights = np.array([shares[each] for each in shapes])
     return [Choice(lines[shapes[at]], shares[shapes[at]]) for at in _best_list(_agreements(shapes), weights, count)]

@@ -41,6 +41,11 @@ def values(request: str) -> tuple[Value, ...]:
     return tuple(_values(request))
 
 
+def missing(request: str, line: str) -> int:
+    """Return how many values of `request` do not stand in `line`."""
+    return sum(value.text.strip("*") not in line for value in values(request))
+
+
 def fill(request: str, known: str, line: str) -> str:
     """Return `line`, which answers the request `known`, with the values of `request` in the place of its own."""
     ours, theirs = values(request), values(known)

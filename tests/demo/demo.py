@@ -28,7 +28,7 @@ from terminal import CTRL_C, ENTER, Home, Terminal  # noqa: E402 - beside this f
 
 COLUMNS, ROWS = 100, 30
 RC = "$PROMPT = '{GREEN}demo{RESET} $ '\n$XONSH_SHOW_TRACEBACK = False\n"
-ALT_ACCEPT = "\x1b;"
+ALT_ACCEPT, CTRL_L = "\x1b;", "\x0c"
 COLORS = {"brown": "yellow", "default": None}  # pyte's names that rich does not know
 
 GIT = {
@@ -36,6 +36,8 @@ GIT = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "Demo"), ("EMAIL", "demo@example.org"), ("DATE", "2026-01-01T00:00:00Z"))
 }
+
+UNKNOWN = "git remote "
 
 HISTORY = (
     "git status",
@@ -69,7 +71,7 @@ def played(terminal: Terminal) -> Iterator[tuple[str, list[Text]]]:
     do(terminal, "assistant import bash", "9 added")
     yield "A bash history is imported", picture(terminal)
 
-    terminal.press_until(f"{CTRL_C}git c", lambda: 'Read the settings once"' in terminal.screen().splitlines()[-1])
+    terminal.press_until(f"{CTRL_C}git c", lambda: 'Read the settings once"' in last(terminal))
     yield "Typed: git c   The rest is ghost text", picture(terminal)
     terminal.send(f"{ALT_ACCEPT}{ENTER}")
     terminal.wait_for("1 file changed")
@@ -77,11 +79,24 @@ def played(terminal: Terminal) -> Iterator[tuple[str, list[Text]]]:
     do(terminal, "ls /missing", "No such file")
     yield "The line was accepted with Alt-; and run; another one failed", picture(terminal)
 
-    do(terminal, "clear")
+    wiped(terminal)
+    terminal.press_until(f"{CTRL_C}{UNKNOWN}", lambda: len(last(terminal)) > len(f"demo $ {UNKNOWN}"))
+    yield f"Typed: {UNKNOWN}   The history knows no such line; the command model does", picture(terminal)
+
+    wiped(terminal)
+    terminal.send(f"? find all log files larger than 10 MB in /var/log{ENTER}")
+    terminal.wait(lambda: last(terminal).startswith("demo $ find"), "a line in the prompt")
+    yield "? puts the line that is asked for into the prompt, and runs nothing", picture(terminal)
+    do(terminal, f"{CTRL_C}gti status", "gti")
+    terminal.send(f"?fix{ENTER}")
+    terminal.wait(lambda: last(terminal) == "demo $ git status", "the mended line")
+    yield "?fix mends the line that failed", picture(terminal)
+
+    wiped(terminal)
     do(terminal, "?explain tar -xzf backup.tgz -C /tmp | wc -l", "wc")
     yield "?explain quotes the manual pages installed here and runs nothing", picture(terminal)
 
-    do(terminal, "clear")
+    wiped(terminal)
     terminal.send(f"rm -rf ~/app{ENTER}")
     terminal.wait_for("Type yes")
     time.sleep(0.3)
@@ -101,9 +116,22 @@ def do(terminal: Terminal, line: str, shows: str = "") -> None:
     ready(terminal, line)
 
 
+def wiped(terminal: Terminal) -> None:
+    """Give up what is typed and begin on an empty screen."""
+    terminal.send(CTRL_C)
+    ready(terminal, "Ctrl-C")
+    terminal.send(CTRL_L)
+    terminal.wait(lambda: terminal.screen().split() == ["demo", "$"], "an empty screen")
+
+
 def ready(terminal: Terminal, after: str) -> None:
     """Wait until the shell asks again."""
-    terminal.wait(lambda: terminal.screen().splitlines()[-1:] == ["demo $"], f"a prompt after {after!r}")
+    terminal.wait(lambda: last(terminal) == "demo $", f"a prompt after {after!r}")
+
+
+def last(terminal: Terminal) -> str:
+    """The last row that shows something."""
+    return ["", *terminal.screen().splitlines()][-1]
 
 
 def picture(terminal: Terminal) -> list[Text]:
