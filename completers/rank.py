@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 SMALL = 1e-2  # a share of this size doubles a line's odds at weight 1
 LINE_RATE, KNOWN_RATE = 0.015, 0.005  # learning rates
 LIMIT = 4.0  # weights stay within plus and minus this
+STRONGEST = 60.0  # exponent of a line's weight; several sources at LIMIT reach 90, and e**89 is infinite in 32 bits
 NOVELTY_PRIOR = (2.0, 4.0)  # new lines, and lines, assumed before the first
 
 KNOWN: dict[str, float] = {
@@ -69,13 +70,11 @@ class Ranker:
     def static(self, traits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Weights of lines that no source has named, from their traits."""
         # not `@`: BLAS starts threads for a million rows
-        weights: NDArray[np.float32] = np.exp((traits * self.line_weights[: len(TRAITS)]).sum(axis=1))
-        return weights
+        return _powers((traits * self.line_weights[: len(TRAITS)]).sum(axis=1))
 
     def weigh(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Weights of lines from all their features; a line's odds against another are the quotient of their weights."""
-        weights: NDArray[np.float32] = np.exp(features @ self.line_weights)
-        return weights
+        return _powers(features @ self.line_weights)
 
     def known(self, typed: Typed) -> float:
         """Probability that the line being typed is one of the matching ones."""
@@ -99,3 +98,8 @@ class Ranker:
         matching = log(max(typed.matching, 1e-9))
         repeats = log((typed.runs - typed.lines + 0.5) / (typed.lines + 0.5))
         return np.array([1, matching, len(typed.text) / 10, repeats, self.novelty.log_odds()])
+
+
+def _powers(exponents: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers: NDArray[np.float32] = np.exp(np.minimum(exponents, STRONGEST))
+    return powers

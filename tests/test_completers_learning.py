@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from assistant_core.records import Command, Query, Suggestion
 from completers import Completer
 from completers.calibrate import BOUNDS, PASSED_OVER_LEAST, Calibration, Kind, Share
-from completers.rank import Ranker, Typed
+from completers.history import TRAITS
+from completers.rank import LIMIT, SMALL, Ranker, Typed
 
 KINDS: list[Kind] = ["known", "composed"]
 
@@ -102,3 +104,11 @@ def test_a_habit_becomes_surer() -> None:
     assert probabilities[-1].line == "./run"
     assert probabilities[-1].probability > max(0.5, probabilities[1].probability)
     assert probabilities[-1].source.startswith("next")
+
+
+def test_the_surest_lines_keep_finite_weights() -> None:
+    ranker = Ranker([1.0] * 6)
+    ranker.line_weights[:] = LIMIT
+    shares = np.full((2, len(ranker.line_weights)), np.log1p(1 / SMALL), np.float32)
+    assert np.isfinite(ranker.weigh(shares).sum())
+    assert np.isfinite(ranker.static(shares[:, : len(TRAITS)]).sum())
