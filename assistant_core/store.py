@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -217,7 +218,7 @@ class Store:
             db.execute("DELETE FROM examples WHERE line = ?", (line,))
             db.execute("DELETE FROM feedback WHERE subject = ?", (line,))
             db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (self._digest(line), time.time_ns()))
-        self._checkpoint()
+        self._deleted()
         return count
 
     def _digest(self, line: str) -> bytes:
@@ -232,7 +233,7 @@ class Store:
         with self._transaction() as db:
             count = db.execute("UPDATE commands SET line = ?2 WHERE line = ?1", (line, new)).rowcount
             db.execute("DELETE FROM suggestions WHERE line = ?1 OR typed = ?1", (line,))
-        self._checkpoint()
+        self._deleted()
         return count
 
     def replace_example(self, number: int, new: Example | None) -> bool:
@@ -243,7 +244,7 @@ class Store:
             else:
                 values = (new.line, new.meaning, number)
                 found = db.execute("UPDATE examples SET line = ?, meaning = ? WHERE id = ?", values)
-        self._checkpoint()
+        self._deleted()
         return found.rowcount > 0
 
     def delete(self, numbers: Iterable[int]) -> list[str]:
@@ -252,7 +253,7 @@ class Store:
         with self._transaction() as db:
             for number in numbers:
                 lines += [row[0] for row in db.execute("DELETE FROM commands WHERE id = ? RETURNING line", (number,))]
-        self._checkpoint()
+        self._deleted()
         return lines
 
     def expire(self, days: int, rows: int) -> int:
@@ -273,7 +274,7 @@ class Store:
                     (rows,),
                 ).rowcount
         if deleted:
-            self._checkpoint()
+            self._deleted()
         return deleted
 
     def purge(self) -> int:
@@ -285,12 +286,19 @@ class Store:
             self._sessions.clear()
         with self._errors():
             self._db.execute("VACUUM")
-        self._checkpoint()
+        self._deleted()
         return count
 
-    def _checkpoint(self) -> None:
+    def _deleted(self) -> None:
+        """Leave nothing of what was deleted in the log, nor in what was made of the lines to learn from them."""
+        training = self.path.parent / "training"
         with self._errors():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for made in (training / "raw", training / "processed", *training.glob("runs/*/*")):
+                if made.is_dir():
+                    shutil.rmtree(made, ignore_errors=True)  # a run that is going on ends with an error
+                elif made.name != "result.json":  # which holds scores
+                    made.unlink(missing_ok=True)
 
     # --- reading ---------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,29 @@ def test_purge_leaves_nothing_in_the_file(store: Store) -> None:
     assert b"git push" not in store.path.read_bytes()
     store.append(FULL)
     assert lines(store) == ["git push"]
+
+
+DELETIONS: dict[str, Callable[[Store], object]] = {
+    "forget": lambda store: store.forget("secret plan"),
+    "delete": lambda store: store.delete([1]),
+    "rewrite": lambda store: store.rewrite("secret plan", "plan"),
+    "retention": lambda store: store.expire(1, 0),
+    "purge": lambda store: store.purge(),
+}
+
+
+@pytest.mark.parametrize("deletion", DELETIONS)
+def test_what_was_made_to_learn_from_goes_with_what_is_deleted(deletion: str, store: Store) -> None:
+    store.append(Command(line="secret plan", session="s", started_ns=10**9))
+    training = store.path.parent / "training"
+    for name in ("raw/commands_1970-01-01.arrow", "processed/tokens_1970-01.bin", "runs/r1/set.msgpack"):
+        (training / name).parent.mkdir(parents=True)
+        (training / name).write_bytes(b"secret plan")
+    (training / "runs/r1/trainer/checkpoint-1").mkdir(parents=True)
+    (training / "runs/r1/result.json").write_text("{}")
+    DELETIONS[deletion](store)
+    assert [file.name for file in training.rglob("*") if file.is_file()] == ["result.json"]
+    assert not (training / "runs/r1/trainer").exists()
 
 
 def test_migrations_are_recorded_by_name(store: Store) -> None:
