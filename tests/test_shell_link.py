@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import service_process
-from terminal import CTRL_C, ENTER, Home
+from terminal import CTRL_C, CTRL_U, ENTER, Home
 
 from assistant_core import settings
 from assistant_core.records import Command, Query
@@ -122,10 +122,9 @@ def test_shells_learn_from_each_other(tmp_path: Path) -> None:
             one.run("assistant service status")  # both are connected once it answers
             two.run("assistant service status")
             one.run("echo from the first shell")
-            two.send("echo fr")
-            two.press_until("\x1b[C", lambda: two.screen().endswith("echo from the first shell"))
+            two.press_until(f"{CTRL_U}echo fr", lambda: two.screen().endswith("echo from the first shell"))
             before = two.prompts()
-            two.send(ENTER)
+            two.send(f"\x1b[C{ENTER}")  # Right takes it
             two.wait(lambda: two.prompts() > before, "the next prompt")
             two.run(":feedback helpful")
             assert "the suggestion for 'echo from the first shell'" in two.screen()
