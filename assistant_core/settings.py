@@ -85,6 +85,7 @@ class Models(NamedTuple):
     """What may answer besides memory."""
 
     command: Annotated[bool, "Let the command model complete and propose what memory does not know."] = True
+    embedding: Annotated[str, "A sentence-transformers model on this disk, by name or folder; empty: our own."] = ""
 
 
 class Training(NamedTuple):

@@ -314,3 +314,25 @@ def test_directions_are_nearly_the_floats() -> None:
     both = Directions.of(numbers[:700], encoder) + Directions.of(numbers[700:], encoder)
     assert (both @ rows[3]).tolist() == pytest.approx((found @ rows[3]).tolist(), abs=1e-6)
     assert len(Directions.of([], encoder) @ rows[3]) == 0
+
+
+def test_another_embedding_is_used_if_it_can_be_loaded(
+    paths: Paths, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    transformers = pytest.importorskip("sentence_transformers", reason="needs [train]")
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding  # noqa: PLC0415 - seconds, and an extra
+    from tokenizers import Tokenizer  # noqa: PLC0415 - as above
+    from tokenizers.models import WordLevel  # noqa: PLC0415 - as above
+    from tokenizers.pre_tokenizers import Whitespace  # noqa: PLC0415 - as above
+
+    known = sorted({word for pair in PAIRS for word in pair.request.split()})
+    tokenizer = Tokenizer(WordLevel({word: at for at, word in enumerate(["?", *known])}, unk_token="?"))
+    tokenizer.pre_tokenizer = Whitespace()
+    other = str(tmp_path / "other")
+    transformers.SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=6)]).save_pretrained(other)
+
+    ours, theirs = library.opened(paths), library.opened(paths, other)
+    assert [len(each.encoder.encode(["x"])[0]) for each in (ours, theirs) if each.encoder] == [8, 6]
+    assert len(files(paths)) == 2
+    assert said(library.opened(paths, "nobody/nothing").pairs) == said(ours.pairs)
+    assert "models.embedding: the embedding 'nobody/nothing' cannot be loaded" in caplog.text

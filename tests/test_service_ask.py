@@ -23,7 +23,7 @@ from assistant_core.records import Failure, Proposals, Question
 from assistant_core.service import lifecycle, wire
 from assistant_core.service.asking import Desk
 from assistant_core.service.owner import Owner
-from assistant_core.settings import Paths, Training
+from assistant_core.settings import Models, Paths, Training
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_the_model_that_completes_also_answers(paths: Paths, knowing: Path) -> N
     command_models.install(paths, knowing)
     known_requests.install(paths)
     owner = Owner(lambda: Completion(paths, Training()))
-    desk = Desk(paths, owner, lambda: True)
+    desk = Desk(paths, owner, Models)
     desk.prepare()
     found = asked(desk, Question(text="visit it"))
     assert found is not None
@@ -166,12 +166,12 @@ def test_without_a_model_it_is_said_why(paths: Paths) -> None:
         raise ModelError("there is no llama.cpp here; install it")
 
     known_requests.install(paths)
-    desk = Desk(paths, Owner(fail), lambda: True)
+    desk = Desk(paths, Owner(fail), Models)
     found = asked(desk, Failure(line="gerp x"))
     assert found is not None
     assert [each.line for each in found.proposals] == ["grep x"]
     assert found.notes == ("no model helps: there is no llama.cpp here; install it",)
-    quiet = asked(Desk(paths, Owner(fail), lambda: False), Failure(line="gerp x"))
+    quiet = asked(Desk(paths, Owner(fail), lambda: Models(command=False)), Failure(line="gerp x"))
     assert quiet is not None
     assert quiet.notes == ()
 

@@ -62,12 +62,13 @@ class Draft(NamedTuple):
 class Asker:
     """Answers the questions of one user. It belongs to one thread.
 
-    What it was made of stays as it is until another one is made: pairs, embedding. `environ` is that of the service.
+    What it was made of stays as it is until another one is made: pairs, embedding. `environ` is that of the service;
+    `embedding` names another model than our own (assistant_core.engine.embed).
     """
 
-    def __init__(self, paths: Paths, environ: Mapping[str, str]) -> None:
+    def __init__(self, paths: Paths, environ: Mapping[str, str], embedding: str = "") -> None:
         self._environ = environ
-        self._library = library.opened(paths)
+        self._library = library.opened(paths, embedding)
         self._own = Own(paths.history, self._library.encoder)
         self._manuals = Manuals(cache=paths.cache / "manuals", search=hierarchies(environ))
         self._policy = Policy(paths, lambda: "ask", tell=_LOG.warning, failed=_failed)

@@ -9,7 +9,7 @@ import logging
 from typing import NamedTuple
 
 from assistant_core.engine import embed, prepared, registry
-from assistant_core.engine.embed import Embedding
+from assistant_core.engine.embed import Embedding, Transformer
 from assistant_core.engine.pairs import Encoder, Index
 from assistant_core.engine.registry import Model
 from assistant_core.errors import ModelError, SealError
@@ -31,15 +31,27 @@ class Library(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def opened(paths: Paths) -> Library:
-    """Open pairs and embedding; the first time after an installation, this takes seconds."""
-    embedding, encoder = _embedding(paths)
+def opened(paths: Paths, embedding: str = "") -> Library:
+    """Open pairs and embedding; the first time after an installation, this takes seconds.
+
+    `embedding`: the name of another model than our own, with which the first time takes minutes; our own, and a note
+    in the log, where it cannot be loaded.
+    """
+    model, encoder = _named(embedding) or _embedding(paths)
     try:
         known = registry.active("pairs", paths)
-        return Library(prepared.index(known, embedding, encoder, paths), encoder)
+        return Library(prepared.index(known, model, encoder, paths), encoder)
     except (ModelError, SealError) as error:
         _LOG.info("%s", error)
         return Library(Index([], encoder), encoder, (NOTHING,))
+
+
+def _named(name: str) -> tuple[str, Encoder] | None:
+    try:
+        return (name, Transformer(name)) if name else None
+    except ModelError as error:
+        _LOG.warning("models.embedding: %s; our own is used", error)
+        return None
 
 
 def _embedding(paths: Paths) -> tuple[Model | None, Encoder | None]:

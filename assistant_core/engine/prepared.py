@@ -33,17 +33,22 @@ _TEXT, _ENDS, _ROWS, _SCALES, _WORDS, _INTENTS = "text", "ends", "rows", "scales
 _LOG = logging.getLogger(__name__)
 
 
-def index(known: Model, embedding: Model | None, encoder: Encoder | None, paths: Paths) -> Index:
-    """Return the index of the `known` requests; `encoder` is the `embedding`, opened. Raises ModelError, SealError."""
-    models = [model for model in (known, embedding) if model is not None]
+def index(known: Model, embedding: Model | str | None, encoder: Encoder | None, paths: Paths) -> Index:
+    """Return the index of the `known` requests; `encoder` is the `embedding`, opened, or a model of that name.
+
+    Raises ModelError, SealError.
+    """
+    models = [known, *([embedding] if isinstance(embedding, Model) else [])]
     if any(seal.is_sealed(file) for model in models for file in model.files.values()):
         return _index(_made(known, encoder, paths), encoder)
-    return _index(kept.kept(paths.cache / FOLDER, _name(models), lambda: _made(known, encoder, paths)), encoder)
+    name = _name(models, embedding if isinstance(embedding, str) else "")
+    return _index(kept.kept(paths.cache / FOLDER, name, lambda: _made(known, encoder, paths)), encoder)
 
 
-def _name(models: Sequence[Model]) -> str:
+def _name(models: Sequence[Model], other: str) -> str:
     """Return what tells one result of `_made` from another: the files that it is made of, and how."""
     sources = [file.sha256.encode() for model in models for _, file in sorted(model.card.files.items())]
+    sources += [other.encode()]
     modules = (bm25, directions, embed, intents, pairs, wording)
     ways = [_code(str(module.__file__)) for module in modules] + [_code(__file__)]
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in sources + ways)).hexdigest()[:32]

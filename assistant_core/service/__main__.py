@@ -47,7 +47,7 @@ class _Backend:
         self._paths = paths
         self._settings = Settings()
         self._model = Owner(self._open_model)
-        self._desk = Desk(paths, self._model, lambda: self._settings.models.command)
+        self._desk = Desk(paths, self._model, lambda: self._settings.models)
 
     @property
     def idle_s(self) -> float:

@@ -18,7 +18,7 @@ import msgspec
 
 from assistant_core.records import Failure, Proposals, Question
 from assistant_core.service.owner import Owner
-from assistant_core.settings import Paths
+from assistant_core.settings import Models, Paths
 
 if TYPE_CHECKING:
     from assistant_core.engine.asking import Asker
@@ -126,12 +126,12 @@ class _Asking:
 
 
 class Desk:
-    """Takes questions. `model` owns the command model; `may_ask` says whether it may be asked."""
+    """Takes questions. `model` owns the command model; `models` are the settings, as they are now."""
 
-    def __init__(self, paths: Paths, model: Owner[Completion], may_ask: Callable[[], bool]) -> None:
+    def __init__(self, paths: Paths, model: Owner[Completion], models: Callable[[], Models]) -> None:
         self._paths = paths
         self._model = model
-        self._may_ask = may_ask
+        self._models = models
         self._asking: Owner[_Asking] = Owner(self._open)
 
     def ask(
@@ -146,7 +146,7 @@ class Desk:
     def prepare(self) -> None:
         """Read what a question will need, so that it need not wait; once, until all is read anew."""
         self._asking.submit(_Asking.prepare, lambda _: None)
-        if self._may_ask():
+        if self._models().command:
             self._model.submit(lambda _: None, lambda _: None)
 
     def renew(self) -> None:
@@ -156,7 +156,7 @@ class Desk:
     def _open(self) -> _Asking:
         from assistant_core.engine.asking import Asker  # noqa: PLC0415 - slow to import
 
-        return _Asking(Asker(self._paths, os.environ))
+        return _Asking(Asker(self._paths, os.environ, self._models().embedding))
 
     def _answer(self, asked: Question | Failure, surroundings: Surroundings, asking: _Asking) -> Proposals | None:
         from assistant_core.engine.checks import Shell  # noqa: PLC0415 - slow to import
@@ -166,7 +166,7 @@ class Desk:
         shell = Shell(surroundings.path, surroundings.aliases, surroundings.home, asked.cwd or "")
         place = Place(surroundings.home, user, surroundings.host)
         text = asked.text if isinstance(asked, Question) else asked.line
-        asking.model = Borrowed(self._model, text, place) if self._may_ask() else None
+        asking.model = Borrowed(self._model, text, place) if self._models().command else None
         answer: Any = asking.asker.ask if isinstance(asked, Question) else asking.asker.fix
         try:
             found: Proposals = answer(asked, shell, asking.model)
@@ -175,6 +175,6 @@ class Desk:
             return None
         finally:
             asking.model = None
-        if self._may_ask() and self._model.problem:
+        if self._models().command and self._model.problem:
             found = msgspec.structs.replace(found, notes=(*found.notes, f"no model helps: {self._model.problem}"))
         return found
