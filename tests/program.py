@@ -54,6 +54,9 @@ def process(environ: Mapping[str, str], *argv: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+ECHOED = b"^CD\b"  # what the terminal shows of Ctrl-C and Ctrl-D that came before the program listened
+
+
 def terminal(environ: Mapping[str, str], *argv: str, typed: Sequence[str] = ()) -> Ran:
     """Run on a terminal where each question is answered by the next of `typed`; `out` is what the terminal showed."""
     master, slave = pty.openpty()
@@ -71,7 +74,7 @@ def terminal(environ: Mapping[str, str], *argv: str, typed: Sequence[str] = ()) 
         shown, answer = b"", b""
         while (part := _read(master)) is not None:
             shown += part
-            if shown.endswith((b"? ", b"] ")):
+            if (shown if part else shown.rstrip(ECHOED)).endswith((b"? ", b"] ")):
                 if part:
                     answer = answers.pop(0).encode()
                 os.write(master, answer)  # again after a silence: it came before the program listened
