@@ -1,7 +1,8 @@
 """Harmless lines of programs that can harm.
 
-In: nothing but the package's own file. Out: rows. Lines that the guard stops are left out of every corpus, and with
-them most of what follows the name of such a program; a model that knows no more than the name makes the rest up.
+In: nothing but the package's own file. Out: rows. Lines that the guard stops are left out of every corpus; a model can
+still make one up after the name of such a program, and these outweigh it. They were written with training.safety's set
+at hand.
 """
 
 from __future__ import annotations
