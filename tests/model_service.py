@@ -35,11 +35,14 @@ class Gated(completion.Completion):
     stopped = False
 
     def offer(self, query: Query, before: Sequence[tuple[str, int | None]], place: completion.Place) -> list[Candidate]:
-        self.stopped = False
         self.note(query.text)
         while self.gate.exists() and not self.stopped:
             time.sleep(0.001)
         return super().offer(query, before, place)
+
+    def begin(self) -> None:
+        self.stopped = False
+        super().begin()
 
     def cancel(self) -> None:
         self.note("cancelled")

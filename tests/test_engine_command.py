@@ -304,6 +304,8 @@ def test_another_thread_cancels_the_call_that_runs(trained: Trained) -> None:
         context.interrupt = model.cancel
         assert model.candidates(LINE, count=8) != whole
         assert context.steps == 3
+        assert model.candidates(LINE, count=8) == []  # not yet taken back
+        model.begin()
         assert model.candidates(LINE, count=8) == whole
 
 

@@ -103,6 +103,9 @@ class Slow:
         self.done.append(name)
         return name
 
+    def begin(self) -> None:
+        self.cancelled.clear()
+
     def cancel(self) -> None:
         self.cancelled.set()
 

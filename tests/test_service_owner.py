@@ -17,6 +17,8 @@ WAIT_S = 20.0  # for another thread; far more than it takes
 class Bell:
     """Something that one thread alone may call; `ring` lasts until it is let go or cancelled."""
 
+    begun = 0
+
     def __init__(self, log: SimpleQueue[str]) -> None:
         self.log = log
         self.thread = threading.get_ident()
@@ -28,6 +30,10 @@ class Bell:
         self.ringing.set()
         assert self.let.wait(WAIT_S)
         return "rung"
+
+    def begin(self) -> None:
+        self.begun += 1
+        self.let.clear()
 
     def cancel(self) -> None:
         self.log.put("cancelled")
@@ -126,6 +132,25 @@ def test_work_is_cancelled_while_it_is_done_and_before() -> None:
     first()  # too late: nothing happens to what is done now
     assert [tower.log.get(timeout=WAIT_S) for _ in range(2)] == ["made", "cancelled"]
     assert tower.log.empty()
+
+
+def test_work_that_is_cancelled_before_it_does_anything_ends_early() -> None:
+    tower, begun, let = Tower(), threading.Event(), threading.Event()
+
+    def ring(bell: Bell) -> str:
+        begun.set()
+        assert let.wait(WAIT_S)
+        return bell.ring()
+
+    stop = tower.owner.submit(ring, tower.done.put)
+    assert stop is not None
+    assert begun.wait(WAIT_S)
+    stop()
+    let.set()
+    assert tower.done.get(timeout=WAIT_S) == "rung"
+    assert tower.say("a") == "a"
+    assert tower.bell is not None
+    assert tower.bell.begun == 2
 
 
 def test_work_is_cancelled_while_what_it_needs_is_made() -> None:

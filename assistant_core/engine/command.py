@@ -86,8 +86,12 @@ class CommandModel:
         rows = rows - np.logaddexp.reduce(rows, axis=1, keepdims=True)
         return float(rows[np.arange(len(answer)), answer].sum() + np.logaddexp.reduce(rows[-1, list(ENDS)]))
 
+    def begin(self) -> None:
+        """Take back an earlier `cancel`."""
+        self._cancelled = False
+
     def cancel(self) -> None:
-        """Stop the call that is running, if any, within a step or 32 tokens of its prompt. From any thread."""
+        """Stop the call that runs within a step or 32 tokens of its prompt, and all before `begin`. From any thread."""
         self._cancelled = True
 
     def threads(self, count: int) -> None:
@@ -101,7 +105,6 @@ class CommandModel:
     def _run(
         self, search: Search, parts: Sequence[Part], begun: Typed, tokens: int, deadline_s: float
     ) -> list[tuple[bytes, float]]:
-        self._cancelled = False
         end = time.monotonic() + deadline_s
         prompt = self._fitted(parts, begun.tokens, room=RESERVED)
         if prompt is None:

@@ -69,8 +69,13 @@ class Completion:
         version = trial.chosen(self._training, self._in_use.version, request)
         return self._opened.get(version, self._in_use)
 
+    def begin(self) -> None:
+        """Take back an earlier `cancel`."""
+        for opened in self._opened.values():
+            opened.begin()
+
     def cancel(self) -> None:
-        """Have the offer that is being made end early."""
+        """Have what is asked end early, until `begin`."""
         for opened in self._opened.values():
             opened.cancel()
 
@@ -100,7 +105,7 @@ class Opened:
         self._kind = ("", "", 0.0, "")  # folder, git root, until when (s), kind
         with registry.open_file(model, FILE, paths) as file:
             self.model = CommandModel(file, min(THREADS, max((os.cpu_count() or 1) - 1, 1)))
-        self.cancel, self.close = self.model.cancel, self.model.close
+        self.begin, self.cancel, self.close = self.model.begin, self.model.cancel, self.model.close
 
     def offer(self, query: Query, before: Sequence[tuple[str, int | None]], place: Place) -> list[Candidate]:
         """Return what Completion.offer does."""

@@ -105,7 +105,8 @@ class _Asking:
 
     def __init__(self, asker: Asker) -> None:
         self.asker = asker
-        self.model: Borrowed | None = None
+        self._model: Borrowed | None = None
+        self._cancelled = False
         self._prepared = False
 
     def prepare(self) -> None:
@@ -117,9 +118,18 @@ class _Asking:
         except Exception as error:  # noqa: BLE001 - questions are taken nevertheless
             _log.error("a question could not be prepared for", exc_info=error)
 
+    def borrow(self, model: Borrowed | None) -> None:
+        self._model = model
+        if self._cancelled and model is not None:
+            model.cancel()
+
+    def begin(self) -> None:
+        self._cancelled = False
+
     def cancel(self) -> None:
-        if self.model is not None:
-            self.model.cancel()
+        self._cancelled = True
+        if (model := self._model) is not None:
+            model.cancel()
 
     def close(self) -> None:
         """Nothing is held that needs to be freed."""
@@ -166,15 +176,16 @@ class Desk:
         shell = Shell(surroundings.path, surroundings.aliases, surroundings.home, asked.cwd or "")
         place = Place(surroundings.home, user, surroundings.host)
         text = asked.text if isinstance(asked, Question) else asked.line
-        asking.model = Borrowed(self._model, text, place) if self._models().command else None
+        model = Borrowed(self._model, text, place) if self._models().command else None
+        asking.borrow(model)
         answer: Any = asking.asker.ask if isinstance(asked, Question) else asking.asker.fix
         try:
-            found: Proposals = answer(asked, shell, asking.model)
+            found: Proposals = answer(asked, shell, model)
         except Exception as error:  # noqa: BLE001 - one question that fails must not keep others from being answered
             _log.error("a question failed", exc_info=error)
             return None
         finally:
-            asking.model = None
+            asking.borrow(None)
         if self._models().command and self._model.problem:
             found = msgspec.structs.replace(found, notes=(*found.notes, f"no model helps: {self._model.problem}"))
         return found

@@ -24,8 +24,11 @@ _log = logging.getLogger(__name__)
 class Owned(Protocol):
     """What is owned."""
 
+    def begin(self) -> None:
+        """Get ready for new work, which nobody has cancelled yet."""
+
     def cancel(self) -> None:
-        """End the work that is being done early; called by other threads."""
+        """End the work that has begun early, also where none of it is done yet; called by other threads."""
 
     def close(self) -> None:
         """Free what it holds."""
@@ -55,6 +58,7 @@ class Owner(Generic[T]):
         self._work: PriorityQueue[tuple[bool, int, _Work[T] | None]] = PriorityQueue()  # what is urgent first
         self._numbers = count()
         self._current: _Work[T] | None = None
+        self._lock = threading.Lock()  # between beginning with work and cancelling it
         self._thread: threading.Thread | None = None
         self._absent = False
         self.problem = ""  # why it is absent, if it is
@@ -86,10 +90,10 @@ class Owner(Generic[T]):
         self._work.put((not urgent, next(self._numbers), work))
 
     def _cancel(self, work: _Work[T]) -> None:
-        work.cancelled = True
-        owned = self._owned
-        if self._current is work and owned is not None:
-            owned.cancel()
+        with self._lock:
+            work.cancelled = True
+            if self._current is work and self._owned is not None:
+                self._owned.cancel()
 
     def _run(self) -> None:
         while True:
@@ -105,19 +109,24 @@ class Owner(Generic[T]):
                 work.done(self._result(work))
 
     def _result(self, work: _Work[T]) -> Any:  # noqa: ANN401 - what the work comes to
-        self._current = work  # before the look at `cancelled`, so that a cancellation is seen here or by `_cancel`
+        self._current = work
         try:
             if work.cancelled or self._absent:
                 return None
             if self._owned is None:
                 self._owned = self._make()
-            return None if work.cancelled else work.do(self._owned)
+            with self._lock:
+                if work.cancelled:
+                    return None
+                self._owned.begin()
+            return work.do(self._owned)
         except AssistantError as error:
             self._fail(str(error))
         except Exception as error:  # noqa: BLE001 - the thread outlives any work
             self._fail(type(error).__name__, error)
         finally:
-            self._current = None
+            with self._lock:  # a cancellation that comes now must not end the next
+                self._current = None
         return None
 
     def _fail(self, reason: str, error: Exception | None = None) -> None:
