@@ -76,6 +76,7 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
     )
     trainer.train(resume_from_checkpoint=checkpoint(folder))
     if trainer.state.global_step < plan.steps:
+        _end(trainer)
         return None
     if held is not None:
         trainer.evaluate()
@@ -84,7 +85,14 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
         log = {"tokens_per_s": watch.tokens_per_s, "steps": trainer.state.log_history}
         (folder / LOG).write_text(json.dumps(log, indent=1))
         curves.write(trainer.state.log_history, folder / "curves.html")
+    _end(trainer)
     return folder / "model"
+
+
+def _end(trainer: Trainer) -> None:
+    """Leave the other processes, if any, when all are done: gloo aborts one whose peer has gone before it has left."""
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
 
 
 class _Contexts(Dataset[dict[str, torch.Tensor]]):
