@@ -67,13 +67,24 @@ def test_a_run_that_is_ended_is_resumed(fake: Environ, paths: Paths, number: sig
 
 def test_a_run_that_never_ends_well_is_begun_anew(fake: Environ, paths: Paths) -> None:
     runs: list[tuple[str, int]] = []
-    for _ in range(job.ATTEMPTS + 1):
+    for _ in range(job.LOST + 1):
         with counting(fake, paths):
             now = progress.read(paths, Progress)
             runs += [(now.run, now.attempt)] if now else []
     (name, _), (last, _) = runs[0], runs[-1]
     assert runs == [(name, 1), (name, 2), (name, 3), (last, 1)]
     assert last != name
+
+
+def test_a_run_that_is_stopped_each_time_goes_on(fake: Environ, paths: Paths) -> None:
+    runs = set()
+    for _ in range(job.LOST + 2):
+        with counting(fake, paths) as process:
+            now = progress.read(paths, Progress)
+            runs |= {now.run} if now else set()
+            process.terminate()
+            assert process.wait() == job.INTERRUPTED
+    assert len(runs) == 1
 
 
 def test_a_scheduled_run_pauses_and_goes_on(fake: Environ, paths: Paths, tmp_path: Path) -> None:

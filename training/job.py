@@ -31,7 +31,7 @@ from assistant_core.store import Store
 from training.idle import Gate, Watch
 
 STEPPING: Final = 0.8  # share of the time after which the gate is shut: the rest is for measuring and deploying
-ATTEMPTS: Final = 3  # of one run, before it is begun anew
+LOST: Final = 3  # attempts at one run that were killed or lost their machine, before it is begun anew
 REPORT_S: Final = 1.0  # between two reports that are written
 LOWEST: Final = 19  # nice
 THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -158,10 +158,10 @@ def _begin(places: Paths, *, scheduled: bool) -> Progress:
     """Return the start of a new run, or of the next attempt at the one that did not come to its end."""
     now = time.time_ns()
     if unfinished := resumable(places):
-        run, attempt = unfinished.run, unfinished.attempt + 1
+        run, attempt, lost = unfinished.run, unfinished.attempt + 1, _lost(places, unfinished)
     else:
-        run, attempt = _new_name(places, now // 10**9), 1
-    return Progress(run=run, started_ns=now, updated_ns=now, scheduled=scheduled, attempt=attempt)
+        run, attempt, lost = _new_name(places, now // 10**9), 1, 0
+    return Progress(run=run, started_ns=now, updated_ns=now, scheduled=scheduled, attempt=attempt, lost=lost)
 
 
 def _new_name(places: Paths, second: int) -> str:
@@ -173,7 +173,14 @@ def resumable(places: Paths) -> Progress | None:
     """Return the run that did not come to its end, if it is worth another attempt."""
     left = progress.read(places, Progress)
     known = left is not None and (places.training / "runs" / left.run).is_dir()
-    return left if left and known and left.attempt < ATTEMPTS else None
+    return left if left and known and _lost(places, left) < LOST else None
+
+
+def _lost(places: Paths, left: Progress) -> int:
+    """Return how many attempts at a run were lost; one that somebody or the clock stopped has told its outcome."""
+    last = progress.read(places, Outcome)
+    stopped = last is not None and last.run == left.run and last.ended_ns >= left.updated_ns
+    return left.lost + (not stopped)
 
 
 def _attempt(pipeline: Callable[[Job], object], job: Job) -> tuple[State, str]:

@@ -39,6 +39,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     updated_ns: int
     scheduled: bool = False
     attempt: int = 1  # how often the run was begun or resumed
+    lost: int = 0  # earlier attempts that ended without having been stopped
     phase: str = "begins"
     done: int = 0  # steps of the phase
     total: int = 0  # 0: unknown
