@@ -117,6 +117,7 @@ class Terminal:
         self, command: Sequence[str], environ: Mapping[str, str], folder: Path, columns: int = 100, rows: int = 40
     ) -> None:
         self.raw = b""
+        self.drawn_at = 0.0  # when the program last wrote (s, as time.perf_counter)
         self._ended = False
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -169,13 +170,13 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE_S
         while not met():
             assert time.monotonic() < deadline, f"waited for {what}; the screen:\n{self.screen()}"
-            self._read(0.1)
+            self.read(0.1)
 
     def pump(self, seconds: float) -> None:
         """Read for a while."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            self._read(left)
+            self.read(left)
 
     def press_until(self, keys: str, met: Callable[[], bool]) -> None:
         """Press `keys` again and again until `met`: the shell may not be listening yet."""
@@ -185,7 +186,7 @@ class Terminal:
                 self.send(keys)
                 end = time.monotonic() + 1
                 while not met() and time.monotonic() < end:
-                    self._read(0.05)
+                    self.read(0.05)
             return met()
 
         self.wait(pressed, f"an effect of {keys!r}")
@@ -221,14 +222,15 @@ class Terminal:
             self.pid = 0
         os.close(self._fd)
 
-    def _read(self, timeout_s: float) -> None:
-        """Draw what is written within `timeout_s` seconds."""
+    def read(self, timeout_s: float) -> None:
+        """Draw what is written next, if that is within `timeout_s` seconds."""
         if self._ended or not select.select([self._fd], [], [], timeout_s)[0]:
             return
         try:
             data = os.read(self._fd, 65536)
         except OSError:  # the other end is closed
             data = b""
+        self.drawn_at = time.perf_counter()
         self._ended = not data
         self.raw += data
         self._stream.feed(data)

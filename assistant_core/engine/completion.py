@@ -25,7 +25,7 @@ from assistant_core.redact import MARK
 from assistant_core.settings import Paths, Training
 
 FILE: Final = "command.gguf"
-COUNT: Final = 3  # lines offered
+COUNT: Final = 2  # lines offered: one may be what is typed; a third saves no more keystrokes and takes a third longer
 TOKENS: Final = 32  # most of the rest of a line
 LONGEST: Final = 600  # characters; a longer line says too little for its place
 DEADLINE_S: Final = 0.4  # what takes longer comes too late

@@ -74,13 +74,13 @@ def typed(terminal: Terminal) -> str:
 
 
 def until(terminal: Terminal, met: Callable[[], bool]) -> float | None:
-    """Milliseconds until `met`, None if that is too long."""
+    """Milliseconds from now to what was written when `met` came true, None if that is too long."""
     began = time.perf_counter()
     while not met():
         if time.perf_counter() - began > PATIENCE_S:
             return None
-        terminal.pump(0.0005)
-    return (time.perf_counter() - began) * 1000
+        terminal.read(PATIENCE_S)
+    return max(terminal.drawn_at - began, 0.0) * 1000
 
 
 def shows_more(terminal: Terminal, text: str) -> bool:
