@@ -92,12 +92,12 @@ def install(place: Place, built: Path, version: str = "base", **scores: float) -
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
     """Learn faster than a real model can, and measure by less."""
-    learning, items = publicset.learning()[:200], safety.items()[::8]
+    learning, fixed, items = publicset.learning()[:200], publicset.fixed()[:10], safety.items()[::8]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(personal, "LEARNING_RATE", 5e-3)
         patch.setattr(personal, "MEASURED", 40)
         patch.setattr(personal, "OBSERVED", 40)
-        patch.setattr(publicset, "FIXED", 10)
+        patch.setattr(publicset, "fixed", lambda: fixed)
         patch.setattr(publicset, "learning", lambda: learning)
         patch.setattr(safety, "items", lambda: items)
         yield

@@ -29,7 +29,7 @@ torch.set_num_threads(1)  # what is so small is slower on several
 
 PIECES = 420
 PLAN = Plan(steps=2, batch=4, warmup=1)  # the first step of a warm-up changes nothing
-FILES = ["held.jsonl", "held.npz", "learning.npz", "public.jsonl.gz", "tokenizer.model"]
+FILES = ["fixed.jsonl.gz", "held.jsonl", "held.npz", "learning.npz", "public.jsonl.gz", "tokenizer.model"]
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +91,15 @@ def test_a_known_request_is_shown_among_near_ones(folder: Path) -> None:
     assert sum(together) / len(together) > 3
 
 
-def test_requests_to_score_by_are_shared_before_rows_of_every_task_to_learn_again(folder: Path) -> None:
-    shared = rows(gzip.decompress((folder / "public.jsonl.gz").read_bytes()))
-    fixed, again = shared[: publicset.FIXED], shared[publicset.FIXED :]
-    assert {row.texts for row in fixed} <= set(corpora.requests(held=True))
-    assert len({row.texts for row in fixed}) == publicset.FIXED
+def test_held_out_requests_are_scored_by_and_rows_of_every_task_learnt_again(folder: Path) -> None:
+    fixed, again = (
+        rows(gzip.decompress((folder / name).read_bytes())) for name in (publicset.SCORED, publicset.LEARNT)
+    )
+    assert sorted(row.texts for row in fixed) == sorted(corpora.requests(held=True))
     assert {row.task for row in fixed} == {"request"}
     assert {row.texts for row in again if row.task == "request"} == set(corpora.requests(held=False))
     assert {row.task for row in again} == {"request", "session", "line", "fix"}  # explanations weigh too little
-    assert {row.group for row in shared} == {""}
+    assert {row.group for row in (*fixed, *again)} == {""}
     assert {row.source for row in fixed} == {"zoo/pages"}
 
 
@@ -111,6 +111,22 @@ def test_the_same_corpora_give_the_same_files(folder: Path, tmp_path: Path) -> N
                 assert all((one[key] == other[key]).all() for key in ("tokens", "labels"))
         else:
             assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_request_to_score_by_has_all_its_lines_and_is_asked_nowhere_else() -> None:
+    def row(request: str, line: str, weight: float = 1.0) -> Row:
+        return Row(task="request", texts=(request, line), source="zoo/pages", licence="MIT", group="zoo", weight=weight)
+
+    held = [row(f"feed {animal}", f"feed {animal}") for animal in map(str, range(public.LEAST))]
+    held += [row("feed 0", "feed -a 0"), row("feed x", "feed x", 0.5), row("feed y", "feed y")]
+    fixed = public.fixed([row("feed y", "feed -y")], held, seed=0)
+    found = {each.texts[0]: each.texts[1:] for each in fixed}
+    assert len(found) == len(fixed) == public.LEAST
+    assert found["feed 0"] == ("feed 0", "feed -a 0")
+    assert "feed x" not in found
+    assert "feed y" not in found
+    with pytest.raises(TrainingError, match="199 requests of weight 1 are held out"):
+        public.fixed([row("feed 0", "feed 0"), row("feed y", "feed -y")], held, seed=0)
 
 
 def test_weights_are_learnt_and_gone_on_from(folder: Path) -> None:

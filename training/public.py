@@ -1,7 +1,7 @@
 """The model that ships: from our corpora to weights.
 
 In: the folder of the corpora, a folder to work in. Out: `tokenizer.model`, `learning.npz` and `held.npz` (contexts),
-`held.jsonl` (the rows that were held out), `public.jsonl.gz` (for training.publicset), then what the trainer writes.
+`held.jsonl` (the rows that were held out), two files for training.publicset, then what the trainer writes.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 HELD_SHARE = 0.02  # of the pages and projects
 # A request is the hardest to answer and a line alone the least to learn from: there are most of those.
 EMPHASIS: dict[Task, float] = {"request": 2.5, "line": 0.5}
+FIXED = 1000  # requests to score by at most: personal models differ by a point or two, chance by half a point
+LEAST = 200  # and at least
 AGAIN = 1000  # rows of each task that ship, so that personal training does not forget them
 
 
@@ -44,7 +46,11 @@ def prepare(corpora: Path, folder: Path, *, pieces: int = tokenizer.SIZE, seed: 
     folder.mkdir(parents=True, exist_ok=True)
     learning, held = rows(corpora)
     (folder / "held.jsonl").write_bytes(_lines(held))
-    (folder / "public.jsonl.gz").write_bytes(gzip.compress(_lines(_shared(learning, held, seed)), mtime=0))
+    for name, shared in (
+        (publicset.SCORED, fixed(learning, held, seed)),
+        (publicset.LEARNT, _again(learning, seed)),
+    ):
+        (folder / name).write_bytes(gzip.compress(_lines(shared), mtime=0))
     words = tokenizer.train(_texts(learning, seed), folder / "tokenizer.model", pieces)
     for name, chosen in (("learning", learning), ("held", held)):
         packed = examples.pack(_examples(chosen, words, seed), seed=seed)
@@ -79,21 +85,36 @@ def _examples(rows: Iterable[Row], words: Tokenizer, seed: int) -> Iterator[Exam
             yield from examples.encode(row, words)
 
 
-def _shared(learning: Iterable[Row], held: Iterable[Row], seed: int) -> list[Row]:
-    """Return the rows for training.publicset: requests that were held out, then rows of each task to learn again."""
-    chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    asked = [row for row in held if row.task == "request" and row.weight >= 1]
-    if len(asked) < publicset.FIXED:
-        reason = f"the fixed public set needs {publicset.FIXED}; give more or larger corpora"
+def fixed(learning: Iterable[Row], held: Iterable[Row], seed: int) -> list[Row]:
+    """Return requests that were held out and are asked nowhere else, each with all its lines, in random order.
+
+    Raises TrainingError if there are too few.
+    """
+    known = {row.texts[0] for row in learning if row.task == "request"}
+    asked: dict[str, list[Row]] = defaultdict(list)
+    for row in held:
+        if row.task == "request" and row.weight >= 1 and row.texts[0] not in known:
+            asked[row.texts[0]].append(row)
+    if len(asked) < LEAST:
+        reason = f"the fixed public set needs {LEAST}; give more or larger corpora"
         raise TrainingError(f"{len(asked)} requests of weight 1 are held out, {reason}")
-    shared = chance.sample(asked, publicset.FIXED)
+    chosen = random.Random(seed).sample(list(asked.values()), min(FIXED, len(asked)))  # noqa: S311 - a sample
+    return [
+        msgspec.structs.replace(rows[0], texts=(rows[0].texts[0], *(row.texts[1] for row in rows)), group="")
+        for rows in chosen
+    ]
+
+
+def _again(learning: Iterable[Row], seed: int) -> list[Row]:
+    """Return rows of each task, in random order."""
+    chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
     by_task: dict[str, list[Row]] = defaultdict(list)
     for row in learning:
         if row.weight >= 1:
             by_task[row.task].append(row)
     again = [row for task, rows in sorted(by_task.items()) for row in chance.sample(rows, min(AGAIN, len(rows)))]
     chance.shuffle(again)
-    return [msgspec.structs.replace(row, group="") for row in [*shared, *again]]
+    return [msgspec.structs.replace(row, group="") for row in again]
 
 
 def _lines(rows: Iterable[Row]) -> bytes:

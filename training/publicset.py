@@ -1,6 +1,6 @@
 """The public rows that come with the program: some to score by, others to show again so that they are not forgotten.
 
-In: nothing but the package's own file. Out: rows; the share of the fixed set that a model answers rightly. Each row
+In: nothing but the package's own files. Out: rows; the share of the fixed set that a model answers rightly. Each row
 names its source and licence; NOTICE has the attributions.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from assistant_core.engine.command import CommandModel
 
-FIXED = 200  # rows to score by, the first of the file; the others are learnt again
+SCORED, LEARNT = "fixed.jsonl.gz", "public.jsonl.gz"  # requests with all their lines; rows of every task
 
 
 def score(model: CommandModel, rows: Sequence[Row] | None = None) -> float:
@@ -31,18 +31,23 @@ def score(model: CommandModel, rows: Sequence[Row] | None = None) -> float:
     `rows`: the requests, at least one; None: the fixed set.
     """
     scores = []
-    for row in _rows()[:FIXED] if rows is None else rows:
+    for row in fixed() if rows is None else rows:
         lines = [line for line, _ in model.generate(prompt.request(row.texts[0]), count=1)]
         scores.append((metrics.answers(lines, row.texts[1:])["nlc2cmd@1"] + 1) / 2)
     return sum(scores) / len(scores)
 
 
+def fixed() -> tuple[Row, ...]:
+    """Return the requests to score by."""
+    return _rows(SCORED)
+
+
 def learning() -> tuple[Row, ...]:
     """Return the rows that may be learnt from."""
-    return _rows()[FIXED:]
+    return _rows(LEARNT)
 
 
 @cache
-def _rows() -> tuple[Row, ...]:
-    text = gzip.decompress(files("training").joinpath("public.jsonl.gz").read_bytes())
+def _rows(name: str) -> tuple[Row, ...]:
+    text = gzip.decompress(files("training").joinpath(name).read_bytes())
     return tuple(msgspec.json.decode(line, type=Row) for line in text.splitlines())
