@@ -2,6 +2,7 @@
 
 records, errors   the vocabulary
 settings          defaults < config.toml < $XONTRIB_ASSISTANT_…
+locks             one process of a kind
 redact            secrets out of a line, before anything is stored
 store             the history database
 importers         other shells' histories into the store

@@ -12,7 +12,6 @@ In: records. Out: the same records; every file is for the owner alone (0600), re
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from assistant_core import locks
 from assistant_core.engine.registry import Kind
 from assistant_core.errors import TrainingError
 from assistant_core.settings import Paths, private_directory, replace_file
@@ -157,7 +157,7 @@ def claim(paths: Paths) -> int:
     private_directory(paths.training)
     file = os.open(paths.training / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + LOOK_S
-    while not _lock(file, fcntl.LOCK_EX):
+    while not locks.lock(file):
         if time.monotonic() > deadline:
             pid = os.read(file, 32).decode().strip()
             os.close(file)
@@ -169,19 +169,4 @@ def claim(paths: Paths) -> int:
 
 def running(paths: Paths) -> int | None:
     """Return the pid of the run that lives, or None."""
-    try:
-        file = os.open(paths.training / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        return None if _lock(file, fcntl.LOCK_SH) else int(os.read(file, 32) or 0) or None
-    finally:
-        os.close(file)
-
-
-def _lock(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return locks.holder(paths.training / "lock")

@@ -6,7 +6,6 @@ while one is being started: however many shells open at once, one service starts
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import signal
@@ -18,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from assistant_core import __version__
+from assistant_core import __version__, locks
 from assistant_core.errors import ServiceError
 from assistant_core.service import endpoint, wire
 from assistant_core.service.client import Client, MismatchError, UnreachableError, hello
@@ -99,7 +98,7 @@ def _left(deadline: float) -> float:
 def _start_lock(paths: Paths, deadline: float) -> Iterator[None]:
     file = _open_lock(paths, "start.lock")
     try:
-        while not _lock(file, fcntl.LOCK_EX):
+        while not locks.lock(file):
             if time.monotonic() > deadline:
                 raise ServiceError(f"another shell has been starting the service for long; {_log_of(paths)}")
             time.sleep(STEP_S)
@@ -116,14 +115,6 @@ def _open_lock(paths: Paths, name: str) -> int:
         raise ServiceError(
             f"{paths.runtime}: cannot be used: {error}; set $XDG_RUNTIME_DIR to a folder of yours"
         ) from error
-
-
-def _lock(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _spawn(paths: Paths, command: Sequence[str], deadline: float) -> None:
@@ -175,14 +166,7 @@ def log_file(paths: Paths) -> Path:
 
 def running(paths: Paths) -> int | None:
     """Return the pid of the service that runs, or None."""
-    try:
-        file = os.open(paths.runtime / "service.pid", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return None if _lock(file, fcntl.LOCK_SH) else int(os.read(file, 32) or 0) or None
-    finally:
-        os.close(file)
+    return locks.holder(paths.runtime / "service.pid")
 
 
 def stop(paths: Paths) -> bool:
@@ -243,7 +227,7 @@ def claim(paths: Paths) -> int:
     """Become the only service: return the locked pid file, to be kept open. Raises ServiceError when one runs."""
     file = _open_lock(paths, "service.pid")
     deadline = time.monotonic() + 1.0
-    while not _lock(file, fcntl.LOCK_EX):  # a shell that looks whether one runs holds the lock for a moment
+    while not locks.lock(file):  # a shell that looks whether one runs holds the lock for a moment
         if time.monotonic() > deadline:
             pid = os.read(file, 32).decode().strip()
             os.close(file)
