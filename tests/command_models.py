@@ -33,6 +33,9 @@ LINES = (
 )
 FAILED = Row(task="session", texts=("quagga run", "quagga repair"), exits=(2, 0), source="test", licence="MIT")
 WORKED = Row(task="session", texts=("quagga run", "quagga done"), exits=(0, 0), source="test", licence="MIT")
+LATER = Row(
+    task="session", texts=("yak shave", "quagga run", "quagga repair"), exits=(0, 2, 0), source="test", licence="MIT"
+)
 AT_HOME = Row(task="session", texts=("okapi rest",), source="test", licence="MIT")
 IN_GIT = Row(task="session", texts=("okapi push",), directory="git", source="test", licence="MIT")
 
@@ -40,7 +43,7 @@ IN_GIT = Row(task="session", texts=("okapi push",), directory="git", source="tes
 def build(folder: Path, steps: int = 120) -> Path:
     """Train on the above until it is known by heart; return the folder with the model's files."""
     rows = [Row(task="line", texts=(line,), source="test", licence="MIT") for line in LINES]
-    rows += [FAILED, WORKED, AT_HOME, IN_GIT]
+    rows += [FAILED, WORKED, LATER, AT_HOME, IN_GIT]
     around = [LINES[at:] + LINES[:at] for at in range(len(LINES))]  # known as well after any of the others
     rows += [Row(task="session", texts=lines, source="test", licence="MIT") for lines in around]
     words = tokenizer.train(
