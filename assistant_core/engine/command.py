@@ -91,7 +91,7 @@ class CommandModel:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Stop the call that runs within a step or 32 tokens of its prompt, and all before `begin`. From any thread."""
+        """Have calls end within a step or 32 tokens of their prompt, until `begin`. From any thread."""
         self._cancelled = True
 
     def threads(self, count: int) -> None:

@@ -28,7 +28,7 @@ class Owned(Protocol):
         """Get ready for new work, which nobody has cancelled yet."""
 
     def cancel(self) -> None:
-        """End the work that has begun early, also where none of it is done yet; called by other threads."""
+        """Have the work that has begun end early, even if none of it is done yet; called by other threads."""
 
     def close(self) -> None:
         """Free what it holds."""
