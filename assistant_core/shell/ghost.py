@@ -2,7 +2,8 @@
 
 In: changes of the prompt's text. Out: `buffer.suggestion`. Text that goes along with the line shown asks nothing;
 other text asks the service with a deadline. Where that brings no answer or a weak one, the service is asked once more
-in the background, a model included; what comes then only fills an empty ghost or extends one that it agrees with.
+in the background, a model included, as soon as the key is painted; what comes then only fills an empty ghost or extends
+one that it agrees with.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import Suggestion
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
@@ -43,6 +45,7 @@ def install(session: Session, prompter: PromptSession[Any], bindings: KeyBinding
     previous = buffer.auto_suggest
     fallback = Fallback(session, previous, ghost.wanted)
     changed, render = session.guarded(ghost.text_changed), session.guarded(ghost.before_render)
+    rendered = session.guarded(ghost.after_render)
     keys = Keys(session, ghost, bindings)
 
     def prompt(**_: object) -> None:
@@ -55,6 +58,7 @@ def install(session: Session, prompter: PromptSession[Any], bindings: KeyBinding
     def undo() -> None:
         buffer.on_text_changed -= changed
         app.before_render -= render
+        app.after_render -= rendered
         fallback.active = False
         if buffer.auto_suggest is fallback:  # whoever replaced us in the meantime stays
             buffer.auto_suggest = previous
@@ -64,6 +68,7 @@ def install(session: Session, prompter: PromptSession[Any], bindings: KeyBinding
     buffer.auto_suggest = fallback
     buffer.on_text_changed += changed
     app.before_render += render
+    app.after_render += rendered
     session.ghost = ghost
     session.undo.callback(undo)
     session.on("on_pre_prompt", prompt)
@@ -90,6 +95,7 @@ class Ghost:
         self._fresh = True  # a prompt that was not painted yet
         self._prompter = prompter
         self._trace = Trace(session)
+        self._next: str | None = None  # to be asked about in the background, after the next render
         self._asked: str | None = None  # in the background, and not answered yet
         self.late: Late | None = None  # made for the first question that it is asked
 
@@ -119,6 +125,12 @@ class Ghost:
         if self.shown is not None:
             self._trace.painted(self.shown, self._typed)
 
+    def after_render(self, app: Application[Any]) -> None:
+        """Ask in the background: its thread takes its turns now that the key is painted, not before."""
+        text, self._next = self._next, None
+        if text is not None and not app.is_done:
+            self._ask_late(text)
+
     # --- what is shown ---------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -136,7 +148,7 @@ class Ghost:
             self._show(None)
             ask = self.ranking.late
         if ask:
-            self._ask_late(text)
+            self._next = text
         else:
             self.take_back()
 
@@ -165,7 +177,8 @@ class Ghost:
         self.buffer.suggestion = None if candidate is None else Suggestion(candidate.line[len(text) :])
 
     def take_back(self) -> None:
-        """Cancel what was asked in the background."""
+        """Cancel what was asked in the background, or is to be."""
+        self._next = None
         if self._asked is not None and self.late is not None:
             self._asked = None
             self.late.cancel()
