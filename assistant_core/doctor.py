@@ -253,13 +253,13 @@ def command_model(place: Place) -> Iterator[Finding]:
 
 
 def _opened(paths: Paths) -> str:
-    from assistant_core.engine import completion, llama, registry  # noqa: PLC0415 - the other checks work without
+    from assistant_core.engine import llama, llm, registry  # noqa: PLC0415 - the other checks work without
 
     llama.library()  # whose import is not the model's time
     version = registry.current("command", paths)
     model = registry.load("command", version, paths) if version else registry.active("command", paths)
     began = time.perf_counter()
-    completion.Opened(model, paths).close()
+    llm.Opened(model, paths).close()
     spent_ms = (time.perf_counter() - began) * 1000
     size = sum(file.bytes for file in model.card.files.values())
     return f"{model.version} ({'yours' if version else 'shipped'}), {size / 1e6:.1f} MB, opens in {spent_ms:.0f} ms"

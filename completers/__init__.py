@@ -1,15 +1,15 @@
 """Completions from memory: what a user ran before, ranked for where they are now.
 
-memory      every event and line, as arrays threaded by line, session, folder and program
-prefix      lines in alphabetical order: the heaviest under a prefix
-source      what a source is; the sources themselves stand in `history`, `following` and `words`
-pool        the lines in question at one prompt, weighed once, filtered as the user types
-rank        features -> which line, and whether it is a known one at all
-calibrate   probabilities that mean what they say
-offered     lines of a language model, put on the same scale
-recall      all of these together: a text -> drafts; a command -> what is learnt from it
-validate    what cannot work from here; what must not be offered unasked
-blend       drafts -> doubts -> one list of candidates
+memory         every event and line, as arrays threaded by line, session, folder and program
+prefix         lines in alphabetical order: the heaviest under a prefix
+source         what a source is; the sources themselves stand in `history`, `following` and `words`
+pool           the lines in question at one prompt, weighed once, filtered as the user types
+rank           features -> which line, and whether it is a known one at all
+calibrate      probabilities that mean what they say
+command_model  lines of the command model, put on the same scale
+recall         all of these together: a text -> drafts; a command -> what is learnt from it
+validate       what cannot work from here; what must not be offered unasked
+blend          drafts -> doubts -> one list of candidates
 """
 
 from __future__ import annotations

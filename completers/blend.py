@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assistant_core.records import Candidate
+from completers.command_model import Offered, merged
 from completers.history import failed_here
 from completers.memory import NONE
-from completers.offered import Offered, merged
 from completers.recall import Draft, Recall, probable
 from completers.validate import Validator, destructive
 

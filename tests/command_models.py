@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from versions import card
 
-from assistant_core.engine.completion import FILE
+from assistant_core.engine.llm import FILE
 from assistant_core.engine.progress import Decision
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Data

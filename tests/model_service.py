@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from assistant_core.engine import completion, registry
+from assistant_core.engine import llm, registry
 from assistant_core.records import Candidate, Query
 from assistant_core.service import __main__ as service
 
@@ -28,13 +28,13 @@ def asked(gate: Path) -> list[str]:
     return noted.read_text(encoding="utf-8").splitlines() if noted.exists() else []
 
 
-class Gated(completion.Completion):
+class Gated(llm.Completion):
     """Answers once the gate is gone, or when it is cancelled."""
 
     gate: Path
     stopped = False
 
-    def offer(self, query: Query, before: Sequence[tuple[str, int | None]], place: completion.Place) -> list[Candidate]:
+    def offer(self, query: Query, before: Sequence[tuple[str, int | None]], place: llm.Place) -> list[Candidate]:
         self.note(query.text)
         while self.gate.exists() and not self.stopped:
             time.sleep(0.001)
@@ -63,7 +63,7 @@ def _main() -> None:
     registry.SHIPPED = Path("/nowhere")
     if options.gate:
         Gated.gate = options.gate
-        vars(completion)["Completion"] = Gated
+        vars(llm)["Completion"] = Gated
     if options.without_llama:
         vars(sys)["modules"]["llama_cpp"] = None  # as if it were not installed
     sys.argv = [sys.argv[0], *(["--detach"] if options.detach else [])]

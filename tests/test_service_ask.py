@@ -15,7 +15,7 @@ import pytest
 from service_process import Raw, places_in, start
 
 from assistant_core.engine import prompt
-from assistant_core.engine.completion import Completion, Place
+from assistant_core.engine.llm import Completion, Place
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.told import Told
 from assistant_core.errors import ModelError

@@ -27,7 +27,7 @@ from program import record
 
 from assistant_core import settings
 from assistant_core.engine.command import CommandModel
-from assistant_core.engine.completion import FILE
+from assistant_core.engine.llm import FILE
 from assistant_core.engine.progress import Progress
 from assistant_core.engine.prompt import Piece
 from assistant_core.records import Command, Example, Feedback

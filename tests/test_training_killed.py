@@ -18,7 +18,7 @@ from training_process import begin, killed, quicken
 
 from assistant_core.engine import progress, registry
 from assistant_core.engine.command import CommandModel
-from assistant_core.engine.completion import FILE
+from assistant_core.engine.llm import FILE
 from assistant_core.engine.progress import Outcome, Progress
 from assistant_core.engine.prompt import Piece
 from assistant_core.settings import Paths

@@ -26,7 +26,7 @@ from program import record
 from assistant_core import settings
 from assistant_core.engine import progress, registry, seal
 from assistant_core.engine.command import CommandModel
-from assistant_core.engine.completion import FILE
+from assistant_core.engine.llm import FILE
 from assistant_core.engine.progress import Outcome, Progress
 from assistant_core.engine.prompt import Piece
 from assistant_core.errors import ModelError, TrainingError

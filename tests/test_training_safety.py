@@ -10,7 +10,7 @@ import command_models
 import pytest
 
 from assistant_core.engine.command import CommandModel
-from assistant_core.engine.completion import FILE
+from assistant_core.engine.llm import FILE
 from assistant_core.guard import classify
 from training import safety
 from training.safety import Item, Result

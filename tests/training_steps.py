@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from versions import card
 
-from assistant_core.engine.completion import FILE
+from assistant_core.engine.llm import FILE
 from assistant_core.engine.progress import Decision
 from assistant_core.engine.prompt import Piece
 from assistant_core.settings import Paths, private_directory

@@ -13,7 +13,7 @@ import numpy as np
 
 from assistant_core.engine import prompt
 from assistant_core.engine.calibration import Calibration, log_odds
-from assistant_core.engine.completion import COUNT, TOKENS
+from assistant_core.engine.llm import COUNT, TOKENS
 from assistant_core.engine.prompt import Piece
 
 if TYPE_CHECKING:

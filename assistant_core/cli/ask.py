@@ -73,7 +73,7 @@ def _here(asked: "Question | Failure", names: tuple[str, ...], app: App) -> "Pro
 
 def _model(app: App) -> "tuple[Told | None, str]":
     """Return the command model, or None and why there is none."""
-    from assistant_core.engine.completion import Completion, Place  # noqa: PLC0415 - not needed for --help
+    from assistant_core.engine.llm import Completion, Place  # noqa: PLC0415 - not needed for --help
     from assistant_core.engine.told import Told  # noqa: PLC0415 - see above
 
     current = app.settings()

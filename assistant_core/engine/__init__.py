@@ -17,7 +17,7 @@ adapters     adapters of a loaded model, switched while it runs
 vocabulary   the pieces of the command model, as bytes; what was typed, in them
 search       the most probable answers: a small beam
 command      the command model: whole lines that may follow, and how probable they are
-completion   what it offers while a line is typed, with the probability that `calibration` gives it
+llm          what it offers while a line is typed, with the probability that `calibration` gives it
 calibration  what a model's log-probabilities mean
 directory    what kind of folder somebody works in, as the model is told it
 told         a version of the model, asked in the words that it was taught

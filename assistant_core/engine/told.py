@@ -15,7 +15,7 @@ from assistant_core.redact import MARK
 
 if TYPE_CHECKING:
     from assistant_core.engine.command import Answers
-    from assistant_core.engine.completion import Opened, Place
+    from assistant_core.engine.llm import Opened, Place
 
 ALWAYS = frozenset((Piece.LINE, Piece.EXIT))  # pieces that need no training of their own: a repair is told of code 1
 

@@ -29,7 +29,7 @@ from assistant_core.settings import Paths, Settings, load, paths, private_direct
 from assistant_core.store import RankingRow, Store
 
 if TYPE_CHECKING:
-    from assistant_core.engine.completion import Completion
+    from assistant_core.engine.llm import Completion
     from assistant_core.guard.policy import Policy
     from completers import Surroundings
 
@@ -74,7 +74,7 @@ class _Backend:
         done: Callable[[Sequence[Candidate] | None], object],
     ) -> Callable[[], object] | None:
         def work(model: "Completion") -> Sequence[Candidate]:
-            from assistant_core.engine.completion import Place  # noqa: PLC0415 - slow to import
+            from assistant_core.engine.llm import Place  # noqa: PLC0415 - slow to import
             from assistant_core.guard.policy import git_root  # noqa: PLC0415 - slow to import
 
             user = os.environ.get("USER") or os.environ.get("LOGNAME") or ""
@@ -95,7 +95,7 @@ class _Backend:
         self._desk.prepare()
 
     def _open_model(self) -> "Completion":
-        from assistant_core.engine.completion import Completion  # noqa: PLC0415 - slow to import
+        from assistant_core.engine.llm import Completion  # noqa: PLC0415 - slow to import
 
         return Completion(self._paths, self._settings.training)
 

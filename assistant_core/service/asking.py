@@ -22,7 +22,7 @@ from assistant_core.settings import Models, Paths
 
 if TYPE_CHECKING:
     from assistant_core.engine.asking import Asker
-    from assistant_core.engine.completion import Completion, Place
+    from assistant_core.engine.llm import Completion, Place
     from assistant_core.engine.prompt import Part
     from assistant_core.engine.told import Told
 
@@ -170,7 +170,7 @@ class Desk:
 
     def _answer(self, asked: Question | Failure, surroundings: Surroundings, asking: _Asking) -> Proposals | None:
         from assistant_core.engine.checks import Shell  # noqa: PLC0415 - slow to import
-        from assistant_core.engine.completion import Place  # noqa: PLC0415 - slow to import
+        from assistant_core.engine.llm import Place  # noqa: PLC0415 - slow to import
 
         user = os.environ.get("USER") or os.environ.get("LOGNAME") or ""
         shell = Shell(surroundings.path, surroundings.aliases, surroundings.home, asked.cwd or "")

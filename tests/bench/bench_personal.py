@@ -37,7 +37,7 @@ import personas
 from assistant_core import settings
 from assistant_core.engine import calibration, progress, registry
 from assistant_core.engine.command import CommandModel
-from assistant_core.engine.completion import COUNT, TOKENS
+from assistant_core.engine.llm import COUNT, TOKENS
 from assistant_core.engine.progress import Outcome, Progress
 from assistant_core.engine.prompt import Part, Piece
 from assistant_core.engine.registry import Card

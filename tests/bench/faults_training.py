@@ -35,7 +35,7 @@ from program import record  # noqa: E402 - as above
 from assistant_core import settings  # noqa: E402 - as above
 from assistant_core.engine import progress, registry  # noqa: E402 - as above
 from assistant_core.engine.command import CommandModel  # noqa: E402 - as above
-from assistant_core.engine.completion import FILE  # noqa: E402 - as above
+from assistant_core.engine.llm import FILE  # noqa: E402 - as above
 from assistant_core.engine.progress import Outcome, Progress  # noqa: E402 - as above
 from assistant_core.engine.prompt import Piece  # noqa: E402 - as above
 from assistant_core.settings import Paths  # noqa: E402 - as above

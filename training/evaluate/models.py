@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from assistant_core.engine import completion, embed, intents, pairs, registry
+from assistant_core.engine import embed, intents, llm, pairs, registry
 from assistant_core.engine.answer import Answerer
 from assistant_core.engine.command import CommandModel
 from assistant_core.engine.intents import Intents
@@ -63,7 +63,7 @@ def evaluate(
     """
     card = json.loads((folders.command / registry.CARD).read_bytes())
     known = read(corpora, requests, most, seed)
-    with closing(CommandModel(folders.command / completion.FILE)) as model:
+    with closing(CommandModel(folders.command / llm.FILE)) as model:
         scores = scored(known, folders, model)
     return report(scores, files=_files(corpora, folders, requests), model=card, seed=seed, most=most)
 
@@ -153,5 +153,5 @@ def _columns(rows: Iterable[Row], task: Task) -> tuple[list[str], list[str]]:
 def _files(corpora: Path, folders: Folders, requests: Path | None) -> dict[str, Path]:
     """Return what was read, by name; the command model's own file stands in its card as well."""
     found = {reader.name: file for reader in ours.TABLE for file in corpora.glob(f"{reader.name}.jsonl*")}
-    models = (folders.command / completion.FILE, folders.pairs / pairs.FILE, folders.embedding / embed.FILE)
+    models = (folders.command / llm.FILE, folders.pairs / pairs.FILE, folders.embedding / embed.FILE)
     return found | {file.name: file for file in models} | ({"requests": requests} if requests else {})

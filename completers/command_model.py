@@ -1,4 +1,4 @@
-"""Source: lines that a language model offers, whoever typed them before.
+"""Source: lines that the command model offers, whoever typed them before.
 
 In: candidates of the model, with the probability that they have for someone of whom nothing is known. Out: drafts. As
 far as memory knows the line that is being typed, the model's word does not count.

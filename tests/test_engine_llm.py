@@ -13,7 +13,7 @@ import pytest
 
 from assistant_core.engine import calibration
 from assistant_core.engine.calibration import Calibration
-from assistant_core.engine.completion import Completion, Place
+from assistant_core.engine.llm import Completion, Place
 from assistant_core.engine.prompt import Piece
 from assistant_core.errors import ModelError
 from assistant_core.records import Query
