@@ -169,8 +169,17 @@ class Terminal:
         """Read until `met`; fail with the screen after PATIENCE_S."""
         deadline = time.monotonic() + PATIENCE_S
         while not met():
-            assert time.monotonic() < deadline, f"waited for {what}; the screen:\n{self.screen()}"
+            assert time.monotonic() < deadline, f"waited for {what}; {self._state()}; the screen:\n{self.screen()}"
             self.read(0.1)
+
+    def _state(self) -> str:
+        """Tell whether the program sleeps or was stopped, and whether it is the one that the keys go to."""
+        if not self.pid:
+            return "it has ended"
+        _, _, fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
+        state, _, group, _, _, foreground, *_ = fields.split()
+        echo = termios.tcgetattr(self._fd)[3] & termios.ECHO
+        return f"state {state}, group {group}, in the foreground {foreground}, echo {'on' if echo else 'off'}"
 
     def pump(self, seconds: float) -> None:
         """Read for a while."""
