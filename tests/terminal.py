@@ -172,12 +172,17 @@ class Terminal:
             assert time.monotonic() < deadline, f"waited for {what}; {self._state()}; the screen:\n{self.screen()}"
             self.read(0.1)
 
+    def foreground(self) -> int:
+        """Return the process group that the keys go to."""
+        return os.tcgetpgrp(self._fd)
+
     def _state(self) -> str:
         """Tell whether the program sleeps or was stopped, and whether it is the one that the keys go to."""
         if not self.pid:
             return "it has ended"
         _, _, fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
-        state, _, group, _, _, foreground, *_ = fields.split()
+        state, _, group, *_ = fields.split()
+        foreground = self.foreground()
         echo = termios.tcgetattr(self._fd)[3] & termios.ECHO
         return f"state {state}, group {group}, in the foreground {foreground}, echo {'on' if echo else 'off'}"
 
@@ -187,13 +192,13 @@ class Terminal:
         while (left := deadline - time.monotonic()) > 0:
             self.read(left)
 
-    def press_until(self, keys: str, met: Callable[[], bool]) -> None:
+    def press_until(self, keys: str, met: Callable[[], bool], every_s: float = 1.0) -> None:
         """Press `keys` again and again until `met`: the shell may not be listening yet."""
 
         def pressed() -> bool:
             if not met():
                 self.send(keys)
-                end = time.monotonic() + 1
+                end = time.monotonic() + every_s
                 while not met() and time.monotonic() < end:
                     self.read(0.05)
             return met()

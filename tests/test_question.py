@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from terminal import CTRL_C, ENTER, Terminal
 
 from assistant_core.records import Verdict
 from assistant_core.shell.consequences import measure, size, uncommitted
@@ -15,6 +17,16 @@ from assistant_core.shell.screen import Facts, screen
 
 NO = Answer()
 YES = Answer("yes")
+ASKS = """\
+import signal, threading
+from assistant_core.shell.question import reader
+
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # so the other thread receives it
+signal.signal(signal.SIGWINCH, lambda *_: print("resized", flush=True))
+with reader(0, lambda: None) as read:
+    print("answer", read("[?] "), flush=True)
+"""
 
 
 @pytest.mark.parametrize(
@@ -138,3 +150,19 @@ def test_what_git_has_not_got(tmp_path: Path) -> None:
     assert uncommitted(str(tmp_path / ".git"), os.environ, 10) == "1 changed and 1 untracked, not committed"
     assert uncommitted(str(tmp_path), os.environ, 0) is None
     assert uncommitted("/nonexistent/x", os.environ, 10) is None
+
+
+def test_a_signal_that_does_not_end_the_wait_is_noticed(tmp_path: Path) -> None:
+    with Terminal([sys.executable, "-c", ASKS], os.environ, tmp_path) as terminal:
+        terminal.wait_for("[?]")
+        terminal.send(CTRL_C)
+        terminal.wait_for("answer None")
+
+
+def test_another_signal_is_no_answer(tmp_path: Path) -> None:
+    with Terminal([sys.executable, "-c", ASKS], os.environ, tmp_path) as terminal:
+        terminal.wait_for("[?]")
+        terminal.resize(90, 40)
+        terminal.wait_for("resized")
+        terminal.send(f"yes{ENTER}")
+        terminal.wait_for("answer yes")

@@ -7,11 +7,11 @@ recorder   events → commands → journal → store           filters          
 meta       `?explain`, `:feedback`, …: table, keys       answers, asking     what they do
 gate       the line, then each command → stop            judgement           verdict → screen → answer
 dialog     the question's keys                           screen, consequences  what it says, what it would hit
-question   asking at the terminal                        typed               type-ahead, the next prompt
-remote     what the service or the program answers
+question   asking at the terminal                        terminal            who has it; Ctrl-C
+remote     what the service or the program answers       typed               type-ahead, the next prompt
 ghost      ghost text                                    menu                ranked lines in the menu
 variables  settings as xonsh variables, prompt field     program             the `assistant` command
-start      puts the parts together                       question, …
+start      puts the parts together
 """
 
 import gc

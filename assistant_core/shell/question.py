@@ -4,15 +4,17 @@ In: prompts and a time limit. Out: the line typed, or None: no terminal, Ctrl-C,
 typed before the question could be read is thrown away.
 """
 
+import math
 import os
 import select
-import signal
 import sys
 import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from assistant_core.shell.terminal import interrupts, taken
 
 SETTLE_S = 0.25  # keys pressed this soon after the question were meant for something else
 LONGEST = 4096  # bytes of an answer
@@ -40,11 +42,11 @@ def reader(timeout_s: float, forget_typed: Callable[[], object]) -> Iterator[Rea
         yield lambda _: None
         return
     terminal = sys.__stdin__.fileno()
-    with _interrupts(), _foreground(terminal), _lines(terminal):
+    with interrupts() as signals, taken(terminal), _lines(terminal):
         time.sleep(SETTLE_S)
         forget_typed()
         termios.tcflush(terminal, termios.TCIFLUSH)
-        yield lambda prompt: _ask(terminal, prompt, timeout_s)
+        yield lambda prompt: _ask(terminal, signals, prompt, timeout_s)
 
 
 def write(text: str) -> None:
@@ -54,10 +56,10 @@ def write(text: str) -> None:
     stream.flush()
 
 
-def _ask(terminal: int, prompt: str, timeout_s: float) -> str | None:
+def _ask(terminal: int, signals: int, prompt: str, timeout_s: float) -> str | None:
     try:
         write(prompt)
-        if select.select([terminal], [], [], timeout_s or None)[0]:
+        if _typed(terminal, signals, timeout_s or math.inf):
             typed = os.read(terminal, LONGEST).decode(errors="replace")
             if typed.endswith("\n"):
                 return typed.strip()
@@ -68,30 +70,16 @@ def _ask(terminal: int, prompt: str, timeout_s: float) -> str | None:
     return None
 
 
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Have Ctrl-C raise KeyboardInterrupt here: a command that runs already may have taken the signal."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
-
-
-@contextmanager
-def _foreground(terminal: int) -> Iterator[None]:
-    """Take the terminal from the first command of a pipeline, which runs already, and give it back."""
-    ours, before = os.getpgrp(), os.tcgetpgrp(terminal)
-    if before == ours:
-        yield
-        return
-    from xonsh.procs.jobs import give_terminal_to  # noqa: PLC0415 - only here
-
-    give_terminal_to(ours)
-    try:
-        yield
-    finally:
-        give_terminal_to(before)
+def _typed(terminal: int, signals: int, timeout_s: float) -> bool:
+    """Wait until there is something to read, or the time is over."""
+    end = time.monotonic() + timeout_s
+    while (left := end - time.monotonic()) > 0:
+        ready = select.select([terminal, signals], [], [], None if left == math.inf else left)[0]
+        if terminal in ready:
+            return True
+        if ready:  # not Ctrl-C, which has raised by now: another signal, such as a changed window's
+            os.read(signals, LONGEST)
+    return False
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from assistant_core.shell import meta, program, recorder, typed, variables
+from assistant_core.shell import meta, program, recorder, terminal, typed, variables
 from assistant_core.shell.gate import Gate
 from assistant_core.shell.session import Session
 
@@ -38,13 +38,23 @@ def install(session: Session) -> None:
 
 def _follow_commands(session: Session) -> None:
     records, gate = recorder.Recorder(session), Gate(session)
-    check = session.guarded(gate.check)
+    check, record, log = session.guarded(gate.check), session.guarded(records.close), session.guarded(gate.close)
+    typed_here = False
 
     def before(cmd: str, **_: object) -> None:
+        nonlocal typed_here
+        typed_here = True
         check(cmd)  # raises KeyboardInterrupt: what is stopped is never opened
         records.open(cmd)
 
+    def after(**ended: Any) -> None:  # noqa: ANN401 - what on_postcommand tells
+        with terminal.uninterrupted():
+            record(**ended)
+            log(**ended)
+
     def prompt(**_: object) -> None:
+        if typed_here:  # with the terminal, so who has it now has got it from a line
+            terminal.take_back()
         records.prompt()
         gate.forget()
         typed.show_waiting()
@@ -53,8 +63,7 @@ def _follow_commands(session: Session) -> None:
 
     session.on("on_precommand", before)
     session.on("on_pre_spec_run", gate.check_call)
-    session.on("on_postcommand", records.close)
-    session.on("on_postcommand", gate.close)
+    session.on("on_postcommand", after)
     session.on("on_exit", records.exit)
     session.on("on_exit", gate.close)
     session.on("on_pre_prompt", prompt)
