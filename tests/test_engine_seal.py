@@ -165,6 +165,28 @@ def test_without_memory_files_nothing_is_sealed_and_the_setting_is_named(
     assert not seal_key.file(paths).exists()
 
 
+@pytest.mark.parametrize(
+    ("mounts", "mode", "said"),
+    [
+        ("tmpfs /dev/other tmpfs rw 0 0", 0o700, r"is not in memory .*training\.encrypt = false"),
+        ("/dev/sda1 {place} ext4 rw 0 0", 0o700, r"is not in memory .*training\.encrypt = false"),
+        ("tmpfs {place} tmpfs rw 0 0", 0o755, "is not a folder of yours alone"),
+    ],
+)
+def test_only_a_folder_in_memory_and_of_ones_own_holds_what_is_clear(  # noqa: PLR0913, PLR0917 - a table and fixtures
+    tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch, mounts: str, mode: int, said: str
+) -> None:
+    place = tmp_path / "memory"
+    place.mkdir()
+    monkeypatch.setattr(writing, "MEMORY", place)
+    monkeypatch.setattr(writing, "MOUNTS", tmp_path / "mounts")
+    writing.MOUNTS.write_text(f"tmpfs {place} tmpfs rw 0 0\n")
+    writing.in_memory(paths).chmod(mode)
+    writing.MOUNTS.write_text(mounts.format(place=place))
+    with pytest.raises(SealError, match=said):
+        writing.in_memory(paths)
+
+
 def test_without_the_library_the_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['cryptography.hazmat.primitives.ciphers.aead'] = None\n"

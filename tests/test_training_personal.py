@@ -263,7 +263,11 @@ def test_whatever_holds_lines_or_was_made_of_them_is_sealed(
     data = [file for folder in folders for file in folder.iterdir() if file.is_file() and file.suffix != ".json"]
     assert {file.suffix for file in data} == {".arrow", ".bin", ".npz", ".msgpack"}
     assert [file for file in data if not seal.is_sealed(file)] == []
+    assert files(place.folder()) == ["contexts.npz", "set.msgpack"]
+    in_memory = sealing.in_memory(place.paths)
+    assert "r1/trainer/checkpoint-5/model.safetensors" in files(in_memory)
     place.run(attempt=2)
+    assert not in_memory.exists()
     model = place.model()
     assert model.version == "r1"
     assert [name for name, file in model.files.items() if not seal.is_sealed(file)] == []
@@ -274,6 +278,22 @@ def test_whatever_holds_lines_or_was_made_of_them_is_sealed(
     (place.paths.state / "seal.key").unlink()
     with pytest.raises(ModelError, match="there is no key"):
         registry.load("command", "r1", place.paths)
+
+
+def test_a_sealed_run_whose_memory_is_gone_begins_anew(
+    tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography", reason="needs [seal]")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    place = Place(tmp_path, SEALED)
+    record(place.paths.history, COMMANDS)
+    install(place, built, tokens_per_byte=0.2)  # so the contexts are in a vocabulary that is gone, too
+    with pytest.raises(OutOfTimeError):
+        place.run(steps=5)
+    shutil.rmtree(sealing.in_memory(place.paths))
+    place.run(attempt=2)
+    assert place.model().version == "r1"
+    assert any(line.startswith("git ") for line in place.completed("git "))
 
 
 # --- cut off while it deployed -------------------------------------------------------------------------------

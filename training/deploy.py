@@ -116,10 +116,7 @@ def promote(  # noqa: PLR0913 - as settle
     if target.exists():
         raise TrainingError(f"there is a {card.kind} model {card.version} already ({target}); give it another version")
     private_directory(paths.models).chmod(0o700)
-    _move(folder, target)
-    if key is not None:
-        for file in list(target.iterdir()):
-            seal.seal_file(file, key)
+    _move(folder, target, key)
     files = {file.name: registry.described(file) for file in sorted(target.iterdir())}
     replace_file(target / registry.CARD, msgspec.json.encode(msgspec.structs.replace(card, files=files)).decode())
     promoted = switch.switch(decision, paths)
@@ -128,8 +125,11 @@ def promote(  # noqa: PLR0913 - as settle
     return promoted
 
 
-def _move(folder: Path, target: Path) -> None:
-    """Move the model's files, for the owner alone; without a card they are no version yet, wherever that stops."""
+def _move(folder: Path, target: Path, key: bytes | None) -> None:
+    """Move the model's files, for the owner alone and sealed if there is a `key`.
+
+    Without a card they are no version yet, wherever that stops.
+    """
     files = [file for file in folder.iterdir() if file.name != registry.CARD]
     if not files or not all(file.is_file() for file in files):
         raise TrainingError(f"{folder} holds {sorted(file.name for file in files)}; expected a model's files alone")
@@ -137,6 +137,8 @@ def _move(folder: Path, target: Path) -> None:
     (folder / registry.CARD).unlink(missing_ok=True)
     for file in files:
         file.chmod(0o600)
+        if key is not None:
+            seal.seal_file(file, key)
     shutil.move(folder, target)
 
 

@@ -6,8 +6,8 @@ In: the history, the model in use. Out: a new version that went into use, or the
           -> measured on the newest lines, the fixed public set, the safety set -> deployed or not
 
 A run that is stopped goes on from its last checkpoint, on the same contexts; nothing of it stays but its result. With
-training.encrypt all that holds lines is sealed, and the model in use; only weights, and a vocabulary of the user's
-own, lie open until the run ends.
+training.encrypt all that is written to disk is sealed; what libraries write in the clear until the run ends, weights
+and a vocabulary of the user's own, is in memory then.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
 from assistant_core.errors import TrainingError
 from assistant_core.redact import MARK
+from assistant_core.settings import private_directory
 from assistant_core.store import Store
 from training import (
     calibrate,
@@ -73,6 +74,7 @@ PUBLIC = "public_before"  # of a card's scores: the best on the fixed public set
 USUAL = "tokens_per_byte"  # of a card's scores: what the vocabulary needs for what it was learnt from
 MEASURED = 300  # of the user's newest lines, about, that are typed to measure
 OBSERVED = 1500  # questions from which the calibration is fitted
+VOCABULARY = "tokenizer.model"
 CONTEXTS, SET = "contexts.npz", "set.msgpack"  # what a run learns from and is measured by, kept until it ends
 
 
@@ -96,6 +98,7 @@ class _Held(msgspec.Struct, frozen=True):
     """What a run is measured by, how many rows it learns from, and how well its vocabulary fits them."""
 
     base: str  # version that it goes on from
+    own_words: bool  # whether the contexts are in a vocabulary of the run's own
     rows: list[Row]
     learned: int
     tokens_per_byte: float | None
@@ -103,35 +106,38 @@ class _Held(msgspec.Struct, frozen=True):
 
 def run(job: Job, user: User) -> None:
     """Train, measure, decide. Raises AssistantError; what was in use before stays in use then."""
+    clear = _clear_folder(job, user)
     for left in job.folder.parent.glob("*/"):
         if left != job.folder:  # of a run that failed, or was not gone on with
-            _clear(left)
+            _forget(left)
     if decision := deploy.settled(user.paths, "command", job.run, user.environ):
         job.decided(decision)
     else:
-        _trained(job, user)
-    _clear(job.folder)
+        _trained(job, user, clear)
+    _forget(job.folder)
+    if clear != job.folder:
+        shutil.rmtree(clear.parent)
 
 
-def _trained(job: Job, user: User) -> None:
+def _trained(job: Job, user: User, clear: Path) -> None:
     with ExitStack() as stack:
         base = _opened(user, stack)
-        learning, held = _set(job, user, base)
+        learning, held = _set(job, user, base, clear)
         job.rows = held.learned
         job.report("training")
         model = reopen.reopen(base.gguf)
-        words = _words(job, base)
+        words = vocabulary.Tokenizer(clear / VOCABULARY) if held.own_words else base.words
         if words is not base.words:
             reopen.adopt(model, base.words, words)
         before = {name: value.detach().clone() for name, value in model.named_parameters()}
         plan = _plan(len(learning.tokens))
-        if trainer.train(model, learning, None, job.folder / "trainer", plan, watcher=_watcher(job)) is None:
+        if trainer.train(model, learning, None, clear / "trainer", plan, watcher=_watcher(job)) is None:
             raise OutOfTimeError("there was not time enough to end; the next run goes on from here")
         job.report("export")
-        folder = job.folder / "model"
+        folder = clear / "model"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        shutil.copyfile(words.file, folder / "tokenizer.model")
+        shutil.copyfile(words.file, folder / VOCABULARY)
         learnt = forgetting.export_blend(model, before, base.gguf, words.file, folder)
         job.report("measuring")
         comparison, card = _measured(job, base, folder, held, learnt)
@@ -142,22 +148,34 @@ def _trained(job: Job, user: User) -> None:
 def _opened(user: User, stack: ExitStack) -> _Base:
     model = registry.active("command", user.paths)
     gguf, words = (
-        stack.enter_context(registry.open_file(model, name, user.paths)) for name in ("command.gguf", "tokenizer.model")
+        stack.enter_context(registry.open_file(model, name, user.paths)) for name in ("command.gguf", VOCABULARY)
     )
     return _Base(model, gguf, vocabulary.Tokenizer(words))
 
 
-def _set(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
+def _clear_folder(job: Job, user: User) -> Path:
+    """Return where the run's weights may lie in the clear; what other runs left there is deleted."""
+    if not user.settings.training.encrypt:
+        return job.folder
+    home = seal.in_memory(user.paths)
+    for left in home.iterdir():
+        if left.name != job.run:
+            shutil.rmtree(left)
+    return private_directory(home / job.run)
+
+
+def _set(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _Held]:
     """Return what to learn from and what to measure by: of an earlier attempt at this run if it had the same base."""
     key = _key(user)
     if (job.folder / SET).exists():
         with seal.opened(job.folder / SET, key) as plain:
             held = msgspec.msgpack.decode(plain.read_bytes(), type=_Held)
-        if held.base == base.model.version:
+        if held.base == base.model.version and held.own_words == (clear / VOCABULARY).exists():
             with seal.opened(job.folder / CONTEXTS, key) as plain, np.load(plain) as arrays:
                 return Packed(arrays["tokens"], arrays["labels"]), held
-    _clear(job.folder)
-    learning, held = _gathered(job, user, base)
+    _forget(job.folder)
+    _forget(clear)
+    learning, held = _gathered(job, user, base, clear)
     written = io.BytesIO()
     np.savez(written, tokens=learning.tokens, labels=learning.labels)
     seal.write(job.folder / CONTEXTS, written.getbuffer(), key)
@@ -169,7 +187,7 @@ def _key(user: User) -> bytes | None:
     return seal.key_of(user.paths) if user.settings.training.encrypt else None
 
 
-def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
+def _gathered(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _Held]:
     paths, key = user.paths, _key(user)
     raw, processed = paths.training / "raw", paths.training / "processed"
     job.report("days")
@@ -180,7 +198,7 @@ def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
     held = [row for row in rows if row.at_ns is not None and row.at_ns > cut]
     if not held:
         raise TrainingError(f"{len(rows)} sessions of closed days: too few to learn from and to measure by; wait a day")
-    words, fit = _vocabulary(job, [row for row in rows if row.at_ns is None or row.at_ns <= cut], base)
+    words, fit = _vocabulary(clear, [row for row in rows if row.at_ns is None or row.at_ns <= cut], base)
     job.report("tokens")
     tokens.update(raw, processed, lambda row: examples.encode(row, words), words.file, key=key)
     own = list(_examples(processed, key, cut))
@@ -189,7 +207,7 @@ def _gathered(job: Job, user: User, base: _Base) -> tuple[Packed, _Held]:
     if not own:
         raise TrainingError("nothing to learn from: no example fits a context")
     learning = examples.pack([*own, *forgetting.replayed(words, sum(len(each.tokens) for each in own))], seed=0)
-    return learning, _Held(base.model.version, _sampled(held), len(own), fit)
+    return learning, _Held(base.model.version, words is not base.words, _sampled(held), len(own), fit)
 
 
 def _cut(rows: list[Row], share: float) -> int:
@@ -222,7 +240,7 @@ def _taught(user: User) -> Iterator[Row]:
     return (row for row in rows if row.task != "session" and MARK not in "".join(row.texts))
 
 
-def _vocabulary(job: Job, rows: list[Row], base: _Base) -> tuple[Tokenizer, float | None]:
+def _vocabulary(clear: Path, rows: list[Row], base: _Base) -> tuple[Tokenizer, float | None]:
     """Return the vocabulary in use, or one learnt from `rows` where they have drifted too far from it.
 
     And its usual tokens a byte, None where they are unknown.
@@ -232,13 +250,8 @@ def _vocabulary(job: Job, rows: list[Row], base: _Base) -> tuple[Tokenizer, floa
     if usual is None or vocabulary.drift(texts, base.words, usual) <= DRIFT:
         return base.words, usual
     public = [text for row in publicset.learning() for text in row.texts]
-    own = vocabulary.train([*texts, *public], job.folder / "tokenizer.model", base.words.size)
+    own = vocabulary.train([*texts, *public], clear / VOCABULARY, base.words.size)
     return own, 1 + vocabulary.drift(texts, own, 1)
-
-
-def _words(job: Job, base: _Base) -> Tokenizer:
-    own = job.folder / "tokenizer.model"
-    return vocabulary.Tokenizer(own) if own.exists() else base.words
 
 
 def _plan(contexts: int) -> Plan:
@@ -340,9 +353,9 @@ def _scores(gguf: Path, rows: list[Row], trained: Sequence[str]) -> _Scores:
         )
 
 
-def _clear(folder: Path) -> None:
+def _forget(folder: Path) -> None:
     """Delete what a run leaves of the user's lines: contexts, checkpoints, what it was measured by."""
-    for name in (SET, CONTEXTS, "tokenizer.model"):  # the first of them makes the others count
+    for name in (SET, CONTEXTS, VOCABULARY):  # the first of them makes the others count
         (folder / name).unlink(missing_ok=True)
     for name in ("model", "weights", "trainer"):
         shutil.rmtree(folder / name, ignore_errors=True)

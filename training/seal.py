@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from assistant_core.errors import SealError, TrainingError
 from assistant_core.settings import APPLICATION, Paths, private_directory, replace_file
 
 PART = ".part"  # ending of a file that is being written; its name begins with a dot
+MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; the folder in it is checked
+MOUNTS = Path("/proc/mounts")
 
 
 def key_of(paths: Paths) -> bytes:
@@ -34,6 +37,30 @@ def key_of(paths: Paths) -> bytes:
         seal.cipher(key)
         _keep(place, key)
     return seal_key.load(paths)
+
+
+def in_memory(paths: Paths) -> Path:
+    """Return the user's folder for what other libraries write in the clear though it is to be sealed.
+
+    It is in memory alone, as far as memory is (the system may swap), and gone with the machine's next start. Raises
+    SealError where there is no such place.
+    """
+    places = hashlib.sha256(bytes(paths.training)).hexdigest()[:16]  # a user may have several
+    folder = MEMORY / f"{APPLICATION}-{os.getuid()}-{places}"
+    if not _is_memory(MEMORY):
+        raise SealError(f"{MEMORY} is not in memory (expected tmpfs there); set training.encrypt = false, train again")
+    found = private_directory(folder).lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise SealError(f"{folder} is not a folder of yours alone (0700); remove it and train again")
+    return folder
+
+
+def _is_memory(place: Path) -> bool:
+    try:
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(mount.split()[1:3] == [str(place), "tmpfs"] for mount in mounts)
 
 
 def _keep(place: Path, key: bytes) -> None:
