@@ -1,7 +1,7 @@
 """Settings: defaults < config.toml < `$XONTRIB_ASSISTANT_<SECTION>_<KEY>`, and where our files live.
 
-The tables below are the only definition: names, types, defaults and the text that documents them. Standard
-library only, and no file is opened on import: the shell loads this module before its first prompt.
+The tables below are the only definition: names, types, defaults, the text that documents them and the range of each
+number. Standard library only, and no file is opened on import: the shell loads this module before its first prompt.
 """
 
 import difflib
@@ -14,6 +14,21 @@ from assistant_core.errors import SettingsError
 
 APPLICATION = "xontrib-assistant"
 PREFIX = "XONTRIB_ASSISTANT_"
+
+
+class Range(NamedTuple):
+    """The least and the greatest value that a number may have."""
+
+    least: float
+    most: float = float("inf")
+
+    @property
+    def words(self) -> str:
+        """What stands behind "expected a number"."""
+        return f", {self.least:,} or more" if self.most == float("inf") else f" from {self.least:,} to {self.most:,}"
+
+
+SHARE = Range(0, 1)
 
 
 class Record(NamedTuple):
@@ -35,8 +50,8 @@ class Record(NamedTuple):
         "KUBECONFIG",
         "DOCKER_CONTEXT",
     )
-    retention_days: Annotated[int, "Commands older than this are deleted; 0 keeps them."] = 0
-    retention_rows: Annotated[int, "Only so many of the newest commands are kept; 0 keeps all."] = 0
+    retention_days: Annotated[int, "Commands older than this are deleted; 0 keeps them.", Range(0, 36_500)] = 0
+    retention_rows: Annotated[int, "Only so many of the newest commands are kept; 0 keeps all.", Range(0, 10**12)] = 0
 
 
 class Suggest(NamedTuple):
@@ -45,10 +60,10 @@ class Suggest(NamedTuple):
     ghost: Annotated[bool, "Show ghost text behind the cursor."] = True
     menu: Annotated[bool, "Put ranked lines first in the completion menu."] = True
     empty: Annotated[bool, "Offer the next command at an empty prompt."] = True
-    threshold: Annotated[float, "Least probability (0..1) at which ghost text is shown."] = 0.15
-    empty_threshold: Annotated[float, "Least probability (0..1) at which the next command is offered."] = 0.5
-    deadline_ms: Annotated[int, "Longest wait for ghost text at a key, in milliseconds."] = 8
-    menu_items: Annotated[int, "Most ranked lines in the menu."] = 5
+    threshold: Annotated[float, "Least probability (0..1) at which ghost text is shown.", SHARE] = 0.15
+    empty_threshold: Annotated[float, "Least probability (0..1) at which the next command is offered.", SHARE] = 0.5
+    deadline_ms: Annotated[int, "Longest wait for ghost text at a key, in milliseconds.", Range(1, 10_000)] = 8
+    menu_items: Annotated[int, "Most ranked lines in the menu.", Range(0)] = 5
 
 
 class Keys(NamedTuple):
@@ -70,14 +85,14 @@ class Guard(NamedTuple):
 
     enabled: Annotated[bool, "Ask before a line that would destroy something."] = True
     mode: Annotated[Mode, "What a warning and a stop come to: off, warn (print and run), ask, strict."] = "ask"
-    timeout_s: Annotated[int, "Seconds until an unanswered question means No."] = 60
+    timeout_s: Annotated[int, "Seconds until an unanswered question means No.", Range(0, 86_400)] = 60
 
 
 class Service(NamedTuple):
     """The process that ranks, one per user."""
 
     enabled: Annotated[bool, "Start the service when a shell needs it."] = True
-    idle_minutes: Annotated[int, "Minutes without a shell after which the service ends."] = 30
+    idle_minutes: Annotated[int, "Minutes without a shell after which the service ends.", Range(1)] = 30
     log_level: Annotated[str, "Least severity that is logged: DEBUG, INFO, WARNING or ERROR."] = "INFO"
 
 
@@ -91,19 +106,32 @@ class Models(NamedTuple):
 class Training(NamedTuple):
     """What is learned from the user's own commands, and when."""
 
-    every_h: Annotated[int, "Hours from one scheduled run to the next."] = 24
-    min_commands: Annotated[int, "New commands without which a scheduled run is left out."] = 100
-    max_minutes: Annotated[int, "Minutes after which a run is ended, pauses included."] = 60
-    validation: Annotated[float, "Share (0..1) of the newest commands that is held out to measure by."] = 0.2
-    threads: Annotated[int, "Threads that a run may use; 0: one less than there are cores."] = 0
-    max_load: Annotated[float, "Busy share (0..1) of the cores by others at which a scheduled run waits."] = 0.3
-    max_pressure: Annotated[float, "Percent of the time in which work waits for a core at which it waits, too."] = 20.0
-    quiet_minutes: Annotated[int, "Minutes without a command of yours before a scheduled run starts or goes on."] = 10
+    every_h: Annotated[int, "Hours from one scheduled run to the next.", Range(1)] = 24
+    min_commands: Annotated[int, "New commands without which a scheduled run is left out.", Range(0)] = 100
+    max_minutes: Annotated[int, "Minutes after which a run is ended, pauses included.", Range(1, 525_600)] = 60
+    validation: Annotated[
+        float, "Share (0..1) of the newest commands that is held out to measure by.", Range(0.01, 0.99)
+    ] = 0.2
+    threads: Annotated[int, "Threads that a run may use; 0: one less than there are cores.", Range(0)] = 0
+    max_load: Annotated[float, "Busy share (0..1) of the cores by others at which a scheduled run waits.", SHARE] = 0.3
+    max_pressure: Annotated[
+        float, "Percent of the time in which work waits for a core at which it waits, too.", Range(0, 100)
+    ] = 20.0
+    quiet_minutes: Annotated[
+        int, "Minutes without a command of yours before a scheduled run starts or goes on.", Range(0)
+    ] = 10
     on_battery: Annotated[bool, "Train on battery, too."] = False
-    adapter: Annotated[float, "How much the trained adapter of the chat model counts (0..1)."] = 1.0
-    trial: Annotated[str, 'Version of the command model that is tried beside the one in use; "" is none.'] = ""
-    trial_share: Annotated[float, "Share (0..1) of the requests that the version on trial answers."] = 0.5
-    encrypt: Annotated[bool, "Encrypt what is learned from, and the models made of it, on disk; needs [seal]."] = False
+    adapter: Annotated[
+        float, "How much a trained adapter counts (0..1); without effect so far: no chat model runs here yet.", SHARE
+    ] = 1.0
+    trial: Annotated[
+        str, 'Version of the command model, or "shipped", that is tried beside the one in use; "" is none.'
+    ] = ""
+    trial_share: Annotated[float, "Share (0..1) of the requests that the version on trial answers.", SHARE] = 0.5
+    encrypt: Annotated[
+        bool,
+        "Encrypt training data, and models made from now on; history.db and earlier models stay plain; needs [seal].",
+    ] = False
 
 
 class Settings(NamedTuple):
@@ -126,6 +154,7 @@ class Setting(NamedTuple):
     type: Any
     default: Any
     doc: str
+    range: Range | None = None  # None: no number
 
     @property
     def name(self) -> str:
@@ -142,14 +171,14 @@ def table() -> Iterator[Setting]:
     """Yield every setting in the order of the sections."""
     for section, defaults in Settings._field_defaults.items():
         for key, hint in get_type_hints(type(defaults), include_extras=True).items():
-            kind, doc = get_args(hint)
-            yield Setting(section, key, kind, getattr(defaults, key), doc)
+            kind, doc, *bounds = get_args(hint)
+            yield Setting(section, key, kind, getattr(defaults, key), doc, *bounds)
 
 
 def load(environ: Mapping[str, Any], file: Path) -> Settings:
     """Return the settings in force for `environ` and the configuration `file`, which may be missing.
 
-    Raises SettingsError for an unknown section or key, or a value of the wrong type.
+    Raises SettingsError for an unknown section or key, or a value of the wrong type or out of its range.
     """
     values = _from_file(file)
     for setting in table():
@@ -176,10 +205,11 @@ def find(name: str, where: str) -> Setting:
 def convert(setting: Setting, value: object, where: str) -> Any:  # noqa: ANN401 - as wide as the settings' types
     """Return `value`, from TOML or as the text of a variable, as the setting's type; raise SettingsError."""
     choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
-    converted = (value if value in choices else None) if choices else _CONVERT[setting.type](value)
-    if converted is None:
-        expected = " or ".join(choices) if choices else _EXPECTED[setting.type]
-        raise SettingsError(f"{where}: {setting.name} is {value!r}; expected {expected}")
+    converted: Any = (value if value in choices else None) if choices else _CONVERT[setting.type](value)
+    bounds = setting.range
+    if converted is None or (bounds and not bounds.least <= converted <= bounds.most):
+        kind = " or ".join(choices) if choices else _EXPECTED[setting.type]
+        raise SettingsError(f"{where}: {setting.name} is {value!r}; expected {kind}{bounds.words if bounds else ''}")
     return converted
 
 

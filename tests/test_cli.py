@@ -81,6 +81,25 @@ def test_wrong_usage_is_one_line_or_one_document(argv: list[str], message: str, 
 
 
 @pytest.mark.parametrize(
+    ("argv", "asked"),
+    [
+        (["train", "deploy", "v1", "v2"], "assistant train deploy"),
+        (["train", "status", "now"], "assistant train status"),
+        (["train", "history", "--all"], "assistant train history"),
+        (["train", "deploy"], "assistant train deploy"),
+        (["train", "lern"], "assistant train"),
+        (["status", "now"], "assistant status"),
+        (["--all", "status"], "assistant"),
+    ],
+)
+def test_wrong_usage_points_to_the_help_of_the_command_that_was_meant(
+    argv: list[str], asked: str, environ: Environ
+) -> None:
+    assert run(environ, *argv).err.endswith(f"; see `{asked} --help`\n")
+    assert run(environ, *asked.split()[1:], "--help").out.startswith(f"usage: {asked} ")
+
+
+@pytest.mark.parametrize(
     ("argv", "code"),
     [
         (["status"], 0),

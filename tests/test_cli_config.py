@@ -40,6 +40,15 @@ def test_set_and_get(argv: list[str], value: object, printed: str, environ: Envi
     assert stat.S_IMODE(paths.config.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("value", ["3", "-0.5", "nan"])
+def test_a_value_out_of_its_range_is_not_written(value: str, environ: Environ, paths: Paths) -> None:
+    write(paths, "[training]\ntrial_share = 0.25\n")
+    said = run(environ, "config", "set", "training.trial_share", value)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"assistant: config set: training.trial_share is {value!r}; expected a number from 0 to 1\n"
+    assert run(environ, "config", "get", "training.trial_share").out == "0.25\n"
+
+
 BEFORE = """\
 # mine
 [suggest]  # what is offered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -39,6 +40,12 @@ def fake(environ: Environ, paths: Paths, tmp_path: Path) -> Iterator[Environ]:
     """Variables in which `assistant train now` begins a run that only counts; it is killed at the end."""
     yield install(environ, tmp_path)
     end(paths)
+
+
+@pytest.fixture
+def days(paths: Paths) -> None:
+    """What a run can learn from: commands of days that are over."""
+    record(paths.history, [Command(line="ls", session="s", started_ns=day * 86_400 * 10**9) for day in (1, 2)])
 
 
 def asked(environ: Environ, *words: str) -> Ran:
@@ -171,6 +178,7 @@ def test_secrets_are_cut_out_of_what_is_taught(environ: Environ, history: Path) 
 # --- runs --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("days")
 def test_a_run_in_the_background(fake: Environ, paths: Paths) -> None:
     begun = asked(fake, "now")
     assert begun.code == 0, begun.err
@@ -188,10 +196,11 @@ def test_a_run_in_the_background(fake: Environ, paths: Paths) -> None:
     assert os.getpgid(pid or 0) == pid  # no Ctrl-C at the terminal reaches it
     assert (paths.state / "training.log").stat().st_mode & 0o777 == 0o600
 
-    assert asked(fake, "stop").out == "stopped; the next run goes on from there\n"
+    goes_on = "`assistant train now`, or the next scheduled run, goes on from there"
+    assert asked(fake, "stop").out == f"stopped; {goes_on}\n"
     reached = steps(paths)
     status = asked(fake, "status").out
-    assert "did not come to its end (counts); the next one goes on from there" in status
+    assert f"did not come to its end (counts); {goes_on}\n" in status
     assert ": stopped at " in status
     assert asked(fake, "stop")[:2] == (1, "no run is under way\n")
 
@@ -205,16 +214,18 @@ def test_a_run_in_the_background(fake: Environ, paths: Paths) -> None:
     assert f"last run {last.run}: done at " in asked(fake, "status").out
 
 
+@pytest.mark.usefixtures("days")
 def test_a_run_here(fake: Environ, paths: Paths) -> None:
     finish(paths)
     assert asked(fake, "now", "--foreground").code == 0
     failed = asked({**fake, "FAIL": "no rows to learn from"}, "now", "--foreground")
-    assert (failed.code, failed.err) == (1, "no rows to learn from\n")
+    assert (failed.code, failed.err.splitlines()[-1]) == (1, "no rows to learn from")
     assert "last run" in asked(fake, "status").out
     assert "failed" in asked(fake, "status").out
     assert "leave one of them out" in asked(fake, "now", "--foreground", "--json").out
 
 
+@pytest.mark.usefixtures("days")
 def test_a_run_that_ends_at_once(fake: Environ, tmp_path: Path) -> None:
     (tmp_path / "stand-in" / "training" / "__main__.py").write_text("import sys\nsys.exit('out of order')\n")
     failed = asked(fake, "now")
@@ -222,6 +233,7 @@ def test_a_run_that_ends_at_once(fake: Environ, tmp_path: Path) -> None:
     assert "the run ended at once: out of order; all of it is in" in failed.err
 
 
+@pytest.mark.usefixtures("days")
 def test_a_run_that_ignores_the_asking_is_killed(fake: Environ, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_run, "STOP_S", (0.2, 20.0))
     main = """\
@@ -251,6 +263,35 @@ def test_status_of_nothing(fake: Environ) -> None:
     said = run(fake, "train", "status").out
     for part in ("no run is under way", "nothing is trained so far", "0 commands", "no run is scheduled"):
         assert part in said
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "version"),
+    [
+        ("v1", "on trial: v1, for 50% of the requests", "v1"),
+        ("shipped", "on trial: {shipped}, for 50% of the requests", "{shipped}"),
+        ("{shipped}", "on trial: {shipped}, for 50% of the requests", "{shipped}"),
+        ("gone", "training.trial has no effect: there is no command model 'gone'; there are: v1, shipped", None),
+    ],
+)
+def test_status_tells_the_version_on_trial(
+    fake: Environ, paths: Paths, name: str, said: str, version: str | None
+) -> None:
+    shipped = registry.shipped("command", paths).version
+    promote(paths, "v1")
+    assert "trial" not in run(fake, "train", "status").out
+    assert run(fake, "config", "set", "training.trial", name.format(shipped=shipped)).code == 0
+    found = run(fake, "train", "status")
+    assert (found.code, found.out.splitlines()[-1]) == (0, said.format(shipped=shipped))
+    assert run(fake, "train", "status", "--json").json["trial"] == (version and version.format(shipped=shipped))
+
+
+def test_status_is_told_where_the_settings_cannot_be_used(fake: Environ, paths: Paths) -> None:
+    paths.config.mkdir(parents=True)
+    paths.settings.write_text("[training]\nadapter = 7\n")
+    found = run(fake, "train", "status")
+    assert (found.code, "no run is under way" in found.out) == (0, True)
+    assert "training.adapter is 7; expected a number from 0 to 1" in found.out
 
 
 @pytest.mark.usefixtures("history")
@@ -312,25 +353,54 @@ def test_versions_are_chosen(environ: Environ, paths: Paths) -> None:
     assert actions == ["promote", "promote", "deploy", "rollback", "deploy"]
 
 
-def test_history(environ: Environ, paths: Paths) -> None:
-    for day, version in enumerate(("v1", "v2", "v3"), 1):
-        promote(paths, version, f"2026-01-0{day}T02:00:00Z")
-    switch.rollback("command", paths)
+def test_a_damaged_version_is_not_to_be_deployed_again(environ: Environ, paths: Paths) -> None:
+    promote(paths, "v1")
     (paths.models / "command" / "v1" / "command.gguf").write_text("not it")
+    refused = run(environ, "train", "deploy", "v1")
+    assert (refused.code, "command.gguf is damaged" in refused.err) == (2, True)
+    assert re.findall("`([^`]*)`", refused.err) == ["assistant train history", "assistant train deploy shipped"]
+    for command in re.findall("`assistant ([^`]*)`", refused.err):
+        assert run(environ, *command.split()).code == 0
+    assert registry.current("command", paths) is None
+
+
+def test_history_tells_how_the_shipped_model_does_beside_yours(environ: Environ, paths: Paths) -> None:
+    shipped = registry.shipped("command", paths).version
+    shown(paths, shipped, taken=(True, False))
+    first = run(environ, "train", "history", "--kind", "command").out.splitlines()
+    assert first == ["command:", f"* {shipped}  shipped, 1 of 2 suggestions taken (9% to 91%)"]
+    promote(paths, "v1")
+    shown(paths, "v1", taken=(True, True, False))
+    assert run(environ, "train", "history", "--kind", "command").out.splitlines()[:3] == [
+        "command:",
+        "* v1  2026-01-01T02:00:00Z, from nothing, 2 of 3 suggestions taken (21% to 94%)",
+        f"  {shipped}  shipped, 1 of 2 suggestions taken (9% to 91%)",
+    ]
+
+
+def shown(paths: Paths, version: str, *, taken: tuple[bool, ...]) -> None:
     with closing(Store(paths.history)) as store:
-        for ran in (True, True, False):
+        for ran in taken:
             store.add_suggestion(
                 Suggestion(
                     session="s",
                     at_ns=1,
                     typed="g",
                     line="git",
-                    source=trial.source("v3"),
+                    source=trial.source(version),
                     probability=0.5,
                     accepted="no",
                     ran=ran,
                 )
             )
+
+
+def test_history(environ: Environ, paths: Paths) -> None:
+    for day, version in enumerate(("v1", "v2", "v3"), 1):
+        promote(paths, version, f"2026-01-0{day}T02:00:00Z")
+    switch.rollback("command", paths)
+    (paths.models / "command" / "v1" / "command.gguf").write_text("not it")
+    shown(paths, "v3", taken=(True, True, False))
     said = run(environ, "train", "history").out.splitlines()
     assert said[0] == "command:"
     assert said[1].startswith("  v1  cannot be used: ")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import command_models
 import pytest
-from program import record, run, whole
+from program import process, record, run, whole
 
 from assistant_core import __version__, doctor
 from assistant_core.doctor import Finding, examine
@@ -250,6 +250,53 @@ def test_a_command_model_without_the_library(environ: Environ, paths: Paths, kno
     done = subprocess.run([sys.executable, "-c", code], env=whole(environ), capture_output=True, text=True, check=True)
     found = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}["command model"]
     assert (found["state"], found["remedy"]) == ("warn", "pip install 'xontrib-assistant[llm]'")
+
+
+@pytest.mark.parametrize("raised", ["ImportError('no libgomp')", "RuntimeError('no libgomp')", "OSError('no libgomp')"])
+def test_a_library_that_is_installed_and_cannot_be_loaded(environ: Environ, tmp_path: Path, raised: str) -> None:
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").write_text(f"raise {raised}\n")
+    done = process({**environ, "PYTHONPATH": str(tmp_path)}, "doctor", "--json")
+    found = {finding["name"]: finding for finding in done.json["findings"]}["command model"]
+    assert (found["state"], "cannot be loaded: no libgomp" in found["found"]) == ("warn", True)
+    assert found["remedy"] == "pip install --force-reinstall --no-cache-dir llama-cpp-python"
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "said"),
+    [
+        ("", None, ""),
+        ("shipped", "ok", " answers 50% of the requests"),
+        ("gone", "warn", "training.trial: there is no command model 'gone'; there are: shipped"),
+    ],
+)
+def test_a_version_on_trial(name: str, state: str | None, said: str, environ: Environ, paths: Paths) -> None:
+    environ["XONTRIB_ASSISTANT_TRAINING_TRIAL"] = name
+    finding = findings(environ, paths).get("trial")
+    assert (finding.state if finding else None) == state
+    assert said in (finding.found if finding else "")
+    assert not paths.cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "remedy"),
+    [
+        ("", None, ""),
+        ("{folder}", "ok", ""),
+        ("{folder}/gone", "warn", "the folder of a sentence-transformers model"),
+        ("~nobody/gone", "warn", "assistant config unset models.embedding"),
+        ("no/such-model", "warn", "hf download no/such-model, or assistant config unset models.embedding"),
+        ("not a name", "warn", "assistant config unset models.embedding"),
+    ],
+)
+def test_an_embedding_that_is_named(name: str, state: str | None, remedy: str, environ: Environ, paths: Paths) -> None:
+    pytest.importorskip("sentence_transformers")
+    home = Path(environ["HOME"])
+    (home / "modules.json").write_text("[]")
+    environ["XONTRIB_ASSISTANT_MODELS_EMBEDDING"] = name.format(folder=home)
+    finding = findings(environ, paths).get("embedding")
+    assert (finding.state if finding else None) == state
+    assert remedy in (finding.remedy if finding else "")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import command_models
 import msgspec
 import pytest
 
-from assistant_core.engine import calibration
+from assistant_core.engine import calibration, registry
 from assistant_core.engine.calibration import Calibration
 from assistant_core.engine.llm import Completion, Place
 from assistant_core.engine.prompt import Piece
@@ -114,6 +114,22 @@ def test_a_version_on_trial_answers_its_share(paths: Paths, knowing: Path, share
     command_models.install(paths, knowing, "v1")
     training = Training(trial="v2", trial_share=share)
     assert {each for _, each in offered(paths, "y", training=training).values()} == {source}
+
+
+@pytest.mark.parametrize("name", ["shipped", "2026-01-01"])
+@pytest.mark.parametrize("share", [1.0, 0.0])
+def test_the_shipped_model_can_be_on_trial(
+    paths: Paths, knowing: Path, monkeypatch: pytest.MonkeyPatch, name: str, share: float
+) -> None:
+    command_models.install(paths, knowing, "2026-01-01")
+    (paths.models / "command" / "2026-01-01").rename(paths.data / "command")
+    (paths.models / "command" / "current").unlink()
+    monkeypatch.setattr(registry, "SHIPPED", paths.data)
+    training = Training(trial=name, trial_share=share)
+    assert {each for _, each in offered(paths, "y", training=training).values()} == {"model 2026-01-01"}  # in use
+    command_models.install(paths, knowing, "v1")
+    answered = {each for _, each in offered(paths, "y", training=training).values()}
+    assert answered == {"model 2026-01-01" if share else "model v1"}
 
 
 @pytest.mark.parametrize("version", ["v1", "gone", "../v1"])

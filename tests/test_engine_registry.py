@@ -123,7 +123,10 @@ def edit(old: bytes, new: bytes) -> Callable[[Path], None]:
         (flip_and_hide, "command.gguf is damaged"),
         (replace, "command.gguf is damaged"),
         (lambda folder: os.truncate(folder / "command.gguf", 5000), "is damaged: 5000 bytes .* expected 10244"),
-        (lambda folder: (folder / "tokenizer.model").unlink(), "tokenizer.model cannot be read: .*deploy v1 again"),
+        (
+            lambda folder: (folder / "tokenizer.model").unlink(),
+            "tokenizer.model cannot be read: .*`assistant train deploy shipped`",
+        ),
         (lambda folder: (folder / "card.json").unlink(), "it has no card.json"),
         (lambda folder: os.truncate(folder / "card.json", 50), "card.json cannot be used"),
         (lambda folder: (folder / "card.json").write_bytes(b""), "card.json cannot be used"),

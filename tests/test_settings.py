@@ -64,6 +64,47 @@ def test_a_file_that_is_wrong_is_named_with_what_is_wrong(tmp_path: Path, text: 
     assert str(file) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("training.trial_share", "3", "a number from 0 to 1"),
+        ("training.trial_share", "nan", "a number from 0 to 1"),
+        ("training.adapter", "7", "a number from 0 to 1"),
+        ("suggest.threshold", "-0.1", "a number from 0 to 1"),
+        ("suggest.empty_threshold", "inf", "a number from 0 to 1"),
+        ("suggest.deadline_ms", "0", "a whole number from 1 to 10,000"),
+        ("suggest.menu_items", "-1", "a whole number, 0 or more"),
+        ("record.retention_days", "-5", "a whole number from 0 to 36,500"),
+        ("guard.timeout_s", "-1", "a whole number from 0 to 86,400"),
+        ("training.validation", "0", "a number from 0.01 to 0.99"),
+        ("training.every_h", "0", "a whole number, 1 or more"),
+        ("training.max_minutes", "0", "a whole number from 1 to 525,600"),
+        ("training.max_pressure", "101", "a number from 0 to 100"),
+    ],
+)
+def test_a_number_out_of_its_range_is_named_with_the_range(
+    tmp_path: Path, name: str, value: str, expected: str
+) -> None:
+    section, _, key = name.partition(".")
+    file, variable = write(tmp_path, f"[{section}]\n{key} = {value}\n"), settings.find(name, "here").variable
+    with pytest.raises(SettingsError, match=re.escape(f"{file}: {name} is {value}; expected {expected}")):
+        settings.load({}, file)
+    with pytest.raises(SettingsError, match=re.escape(f"${variable}: {name} is {value!r}; expected {expected}")):
+        settings.load({variable: value}, tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("training.trial_share", 0), ("training.adapter", 1.0), ("suggest.menu_items", 0), ("guard.timeout_s", 86_400)],
+)
+def test_both_ends_of_a_range_can_be_used(name: str, value: float) -> None:
+    assert settings.convert(settings.find(name, "here"), value, "here") == value
+
+
+def test_every_number_has_a_range() -> None:
+    assert [row.name for row in settings.table() if (row.type in (int, float)) is not bool(row.range)] == []
+
+
 def test_every_setting_has_a_doc_a_default_of_its_type_and_a_variable() -> None:
     rows = list(settings.table())
     assert len({row.variable for row in rows}) == len(rows)

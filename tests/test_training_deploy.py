@@ -17,10 +17,10 @@ from versions import card, model, promote
 
 from assistant_core.engine import progress, registry, switch, trial
 from assistant_core.engine.progress import Decision
-from assistant_core.errors import AssistantError, ModelError, SettingsError, TrainingError
+from assistant_core.errors import ModelError, TrainingError
 from assistant_core.records import Suggestion
-from assistant_core.service import lifecycle
-from assistant_core.settings import Paths, Training
+from assistant_core.service import lifecycle, tell
+from assistant_core.settings import APPLICATION, Paths, Training
 from training import deploy
 from training.deploy import Comparison
 
@@ -160,6 +160,25 @@ def test_the_service_is_told(paths: Paths) -> None:
         lifecycle.stop(paths)
 
 
+@pytest.mark.parametrize("variable", ["", "XDG_RUNTIME_DIR"])
+def test_a_service_that_the_variables_do_not_lead_to_is_named(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    login = paths.runtime.parent / str(os.getuid())
+    monkeypatch.setattr(tell, "RUNTIME", login.parent)
+    os.close(lifecycle.claim(elsewhere := paths._replace(runtime=login / APPLICATION)))
+    here = paths._replace(runtime=paths.runtime.parent / "no-login")
+    environ = {variable: str(here.runtime)}
+    folder = model(here)
+    assert deploy.settle(here, BETTER, folder, card("new"), environ).reasons[3:] == ()
+    claimed = lifecycle.claim(elsewhere)
+    told = deploy.settled(here, "command", "new", environ)
+    os.close(claimed)
+    assert told is not None
+    assert [str(login) in reason for reason in told.reasons[3:]] == ([] if variable else [True])
+    assert registry.current("command", here) == "new"
+
+
 @pytest.mark.parametrize(
     ("steps", "in_use"),
     [
@@ -271,12 +290,3 @@ def test_rates_of_acceptance() -> None:
 def test_the_interval_is_that_of_the_literature() -> None:
     assert trial.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-3)  # Agresti and Coull 1998
     assert trial.wilson(0, 5)[0] == 0
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf])
-def test_shares_that_are_none(value: float) -> None:
-    with pytest.raises(SettingsError, match=r"expected 0 to 1"):
-        trial.adapter_scale(Training(adapter=value))
-    with pytest.raises(AssistantError, match=r"training\.trial_share"):
-        trial.chosen(Training(trial="b", trial_share=value), "a", "ls")
-    assert trial.adapter_scale(Training(adapter=0.5)) == 0.5

@@ -69,7 +69,8 @@ def test_a_timer_of_systemd(system: Environ) -> None:
     for line in ("OnCalendar=*-*-* 02:00:00", "Persistent=true", "RandomizedDelaySec=15min", "WantedBy=timers.target"):
         assert line in timer.splitlines()
     assert f'ExecStart="{sys.executable}" "-P" "-m" "training" "run" "--scheduled"' in service.splitlines()
-    assert f'Environment="XDG_DATA_HOME={system["XDG_DATA_HOME"]}"' in service.splitlines()
+    for name in ("XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+        assert f'Environment="{name}={system[name]}"' in service.splitlines()
     log = (Path(system["HOME"]) / "systemctl.log").read_text()
     assert f"--user enable --now {UNIT}.timer" in log
     assert tab(system) == ""
@@ -94,18 +95,19 @@ def test_a_line_in_the_crontab(system: Environ) -> None:
     assert tab(system) == "# mine\n0 5 * * * backup\n"
 
 
-def test_what_cron_runs_is_what_was_meant(system: Environ) -> None:
+@pytest.mark.parametrize("name", ["XDG_DATA_HOME", "XDG_RUNTIME_DIR"])
+def test_what_cron_runs_is_what_was_meant(system: Environ, name: str) -> None:
     has(system, "crontab")
-    system["XDG_DATA_HOME"] = system["HOME"] + "/it's 100%"
+    system[name] = system["HOME"] + "/it's 100%"
     Cron().on(system, 24)
     command = (
         tab(system)
         .split(maxsplit=5)[5]
         .replace(r"\%", "%")
-        .replace(" -m training run", " -c 'import os; print(os.environ[\"XDG_DATA_HOME\"])'")
+        .replace(" -m training run", f" -c 'import os; print(os.environ[\"{name}\"])'")
     )
     ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True, env={})
-    assert ran.stdout.strip() == system["XDG_DATA_HOME"]
+    assert ran.stdout.strip() == system[name]
 
 
 @pytest.mark.parametrize(

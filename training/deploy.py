@@ -99,7 +99,7 @@ def settled(paths: Paths, kind: Kind, version: str, environ: Mapping[str, str]) 
         (paths.models / kind / version / registry.CARD).unlink(missing_ok=True)
         shutil.rmtree(paths.models / kind / version, ignore_errors=True)
     elif decision.promoted:
-        tell.reload(paths, environ)
+        return _told(decision, paths, environ)
     return decision
 
 
@@ -121,8 +121,13 @@ def promote(  # noqa: PLR0913 - as settle
     replace_file(target / registry.CARD, msgspec.json.encode(msgspec.structs.replace(card, files=files)).decode())
     promoted = switch.switch(decision, paths)
     registry.retire(card.kind, paths, keep=KEPT)
-    tell.reload(paths, environ)  # one that cannot be told looks at the next start
-    return promoted
+    return _told(promoted, paths, environ)
+
+
+def _told(decision: Decision, paths: Paths, environ: Mapping[str, str]) -> Decision:
+    """Have the service use the new version; what keeps it from that, until its next start, joins the reasons."""
+    trouble = tell.reload(paths, environ)
+    return msgspec.structs.replace(decision, reasons=(*decision.reasons, trouble)) if trouble else decision
 
 
 def _move(folder: Path, target: Path, key: bytes | None) -> None:

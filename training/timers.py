@@ -24,7 +24,14 @@ HOUR: Final = 2  # of the night
 UNIT: Final = f"{APPLICATION}-training"
 MARK: Final = f"# {UNIT}"  # at the end of our line in a crontab
 ASK_S: Final = 20.0  # longest wait for systemctl and crontab
-_FOLDERS: Final = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "PYTHONPATH")
+_FOLDERS: Final = (
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",  # where the service is told; cron sets none
+    "PYTHONPATH",
+)
 
 _SERVICE: Final = """\
 [Unit]

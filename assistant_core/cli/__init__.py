@@ -49,10 +49,17 @@ PIPE_CLOSED = 141  # as a shell reports SIGPIPE
 
 
 class Parser(ArgumentParser):
-    """Raises UsageError instead of printing and leaving; options are written out."""
+    """Raises UsageError, of the command that is meant, instead of printing and leaving; options are written out."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as wide as ArgumentParser
         super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # noqa: ANN401 - as ArgumentParser's
+        """Refuse what is not known here already; else only the parser of the whole program does."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Raise `message` with the command whose help to read."""

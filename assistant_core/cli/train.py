@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from assistant_core.cli import told, train_review, train_run
 from assistant_core.cli.command import ROWS, Answer, App, Group, Leaf, Styled, UsageError, argument, utf8, whole
 from assistant_core.cli.train_run import KINDS, described
+from assistant_core.errors import AssistantError, ModelError
 
 if TYPE_CHECKING:
     from assistant_core.engine.progress import Decision
+    from assistant_core.engine.registry import Kind
     from assistant_core.engine.switch import Version
     from assistant_core.engine.trial import Rate
 
@@ -34,6 +36,22 @@ def add(args: Namespace, app: App) -> Answer:
     return Answer({"line": example.line, "meaning": example.meaning}, [f"learned: {example.line}"])
 
 
+def status(args: Namespace, app: App) -> Answer:
+    """Answer with what train_run.status says, and with the version on trial."""
+    from assistant_core.engine import switch  # noqa: PLC0415 - not needed for --help
+
+    answer = train_run.status(args, app)
+    version, lines = None, list(answer.lines)
+    try:
+        training = app.settings().training
+        if training.trial:
+            version = switch.named("command", training.trial, app.paths).version
+            lines.append(f"on trial: {version}, for {training.trial_share:.0%} of the requests")
+    except AssistantError as error:
+        lines.append(Styled(f"training.trial has no effect: {error}", "warn"))
+    return answer._replace(data={**answer.data, "trial": version}, lines=lines)
+
+
 def history(args: Namespace, app: App) -> Answer:
     """Answer with the user's own versions, how often their suggestions were taken, and the last decisions."""
     import msgspec  # noqa: PLC0415 - not needed for --help
@@ -46,7 +64,9 @@ def history(args: Namespace, app: App) -> Answer:
         rates = trial.rates(store.suggestions() if store else ())
     lines: list[str | Styled] = []
     for kind, versions in found.items():
-        lines += [f"{kind}:", *(_version(item, rates) for item in versions)] if versions else [f"{kind}: none of yours"]
+        counted = rates if kind == "command" else []
+        rows = [*(_version(item, counted) for item in versions), *_shipped(kind, counted, app)]
+        lines += [f"{kind}:", *rows] if rows else [f"{kind}: none of yours"]
     lines += ["", "decisions:"] if decisions else []
     for decision in decisions:
         lines += described(decision)
@@ -62,9 +82,26 @@ def _version(item: "Version", rates: "list[Rate]") -> str | Styled:
     mark = "*" if item.in_use else " "
     if item.card is None:
         return Styled(f"{mark} {item.version}  cannot be used: {item.problem}", "fail")
-    rate = next((rate for rate in rates if rate.version == item.version), None)
-    taken = f", {rate.taken:,} of {rate.shown:,} suggestions taken ({rate.low:.0%} to {rate.high:.0%})" if rate else ""
-    return f"{mark} {item.version}  {item.card.created}, from {item.card.base or 'nothing'}{taken}"
+    return (
+        f"{mark} {item.version}  {item.card.created}, from {item.card.base or 'nothing'}{_taken(item.version, rates)}"
+    )
+
+
+def _shipped(kind: "Kind", rates: "list[Rate]", app: App) -> list[str]:
+    """Return a row for the model that came with the program, if any of its suggestions was counted."""
+    from assistant_core.engine import registry  # noqa: PLC0415 - not needed for --help
+
+    try:
+        version = registry.shipped(kind, app.paths).version
+    except ModelError:
+        return []
+    mark = " " if registry.current(kind, app.paths) else "*"
+    return [f"{mark} {version}  shipped{taken}"] if (taken := _taken(version, rates)) else []
+
+
+def _taken(version: str, rates: "list[Rate]") -> str:
+    rate = next((rate for rate in rates if rate.version == version), None)
+    return f", {rate.taken:,} of {rate.shown:,} suggestions taken ({rate.low:.0%} to {rate.high:.0%})" if rate else ""
 
 
 def deploy(args: Namespace, app: App) -> Answer:
@@ -117,7 +154,7 @@ GROUP = Group(
         ),
         Leaf(
             "status",
-            train_run.status,
+            status,
             "Say what is trained, from what, and when next.",
             (),
             ("assistant train status",),

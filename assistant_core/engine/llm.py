@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from assistant_core.engine import calibration, directory, prompt, registry, trial
+from assistant_core.engine import calibration, directory, prompt, registry, switch, trial
 from assistant_core.engine.command import CommandModel
 from assistant_core.engine.llama import THREADS
 from assistant_core.engine.prompt import Part, Piece
@@ -53,11 +53,11 @@ class Completion:
         self._training = training
         self._in_use = Opened(registry.active("command", paths), paths)
         self._opened = {self._in_use.version: self._in_use}
-        if training.trial not in {"", self._in_use.version}:
+        if training.trial:
             self._open_trial(paths)
 
     def offer(self, query: Query, before: Sequence[tuple[str, int | None]], place: Place) -> list[Candidate]:
-        """Return lines that begin with the query's text and are longer. Raises SettingsError for the share of a trial.
+        """Return lines that begin with the query's text and are longer.
 
         `before` are the session's last lines, oldest first, and their exit codes, None where unknown.
         """
@@ -65,7 +65,7 @@ class Completion:
         return self.answering(request).offer(query, before, place)
 
     def answering(self, request: str) -> Opened:
-        """Return the version that answers `request`. Raises SettingsError for the share of a trial."""
+        """Return the version that answers `request`."""
         version = trial.chosen(self._training, self._in_use.version, request)
         return self._opened.get(version, self._in_use)
 
@@ -85,9 +85,11 @@ class Completion:
             opened.close()
 
     def _open_trial(self, paths: Paths) -> None:
-        version = self._training.trial
+        name = self._training.trial
         try:
-            self._opened[version] = Opened(registry.load("command", version, paths), paths)
+            model = switch.named("command", name, paths)
+            if model.version != self._in_use.version:
+                self._opened[name] = Opened(model, paths)
         except ModelError as error:
             _LOG.warning("training.trial: %s; the version in use answers all requests", error)
 
@@ -97,7 +99,8 @@ class Opened:
 
     def __init__(self, model: Model, paths: Paths) -> None:
         if FILE not in model.files:
-            raise ModelError(f"the card of {model.version} names {sorted(model.files)}, not {FILE}; deploy it again")
+            names = sorted(model.files)
+            raise ModelError(f"the card of {model.version} names {names}, not {FILE}; {registry.INSTEAD}")
         self.version = model.version
         self.trained = frozenset(model.card.pieces.get("trained", ()))
         self.personal = any(data.licence == "private" for data in model.card.data)

@@ -33,6 +33,10 @@ SHIPPED = Path(__file__).parents[1] / "models"
 CARD = "card.json"
 CURRENT = "current"
 VERDICTS = "models.json"  # in the cache folder
+INSTEAD = (
+    "use another version (`assistant train history` shows them) or `assistant train deploy shipped`; "
+    "if it is the shipped one, install the program again"
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)  # of a version and of a file: one folder's own
 _LOG = logging.getLogger(__name__)
@@ -92,9 +96,14 @@ def active(kind: Kind, paths: Paths) -> Model:
         reason = str(error)
         _LOG.warning("%s; the shipped model is used instead", reason)
     try:
-        return _load(kind, SHIPPED / kind, paths)
+        return shipped(kind, paths)
     except ModelError as error:
         raise ModelError(f"no {kind} model: {reason}; {error}; train one with `python -m training`") from error
+
+
+def shipped(kind: Kind, paths: Paths) -> Model:
+    """Return the model that came with the program, verified. Raises ModelError."""
+    return _load(kind, SHIPPED / kind, paths)
 
 
 def load(kind: Kind, version: str, paths: Paths) -> Model:
@@ -103,7 +112,7 @@ def load(kind: Kind, version: str, paths: Paths) -> Model:
     _check_owner(folder)
     model = _load(kind, folder, paths)
     if model.version != version:
-        raise ModelError(f"{folder / CARD} is the card of {model.version}, expected {version}; deploy it again")
+        raise ModelError(f"{folder / CARD} is the card of {model.version}, expected {version}; {INSTEAD}")
     return model
 
 
@@ -121,12 +130,12 @@ def verify(model: Model, paths: Paths) -> None:
                     seal.check_key(path, seal_key.load(paths))
                 continue
         except OSError as error:
-            raise ModelError(f"{path} cannot be read: {error}; deploy {model.version} again") from error
+            raise ModelError(f"{path} cannot be read: {error}; {INSTEAD}") from error
         except SealError as error:
             raise ModelError(str(error)) from error
         raise ModelError(
             f"{path} is damaged: {size} bytes of sha256 {digest}, expected {expected.bytes} of {expected.sha256}; "
-            f"deploy {model.version} again, or install the program again if it is the shipped one"
+            f"{INSTEAD}"
         )
 
 
@@ -225,7 +234,7 @@ def _card(folder: Path) -> Card:
     except FileNotFoundError as error:
         raise ModelError(f"there is no model in {folder}: it has no {CARD}") from error
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise ModelError(f"{file} cannot be used: {error}; deploy the model again") from error
+        raise ModelError(f"{file} cannot be used: {error}; {INSTEAD}") from error
     for name in card.files:
         if not _NAME.fullmatch(name):
             raise ModelError(f"{file} names the file {name!r}; expected one in its own folder")

@@ -7,13 +7,14 @@ the service. "shipped" names the model that came with the program.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import msgspec
 
 from assistant_core.engine import progress, registry
 from assistant_core.engine.progress import Decision
-from assistant_core.engine.registry import Card, Kind
+from assistant_core.engine.registry import Card, Kind, Model
 from assistant_core.errors import ModelError
 from assistant_core.settings import Paths
 
@@ -41,11 +42,22 @@ def switch(decision: Decision, paths: Paths) -> Decision:
     return made
 
 
+def named(kind: Kind, version: str, paths: Paths) -> Model:
+    """Return the user's own `version`, or the shipped one by "shipped" or its own name, verified. Raises ModelError."""
+    if version == SHIPPED:
+        return registry.shipped(kind, paths)
+    if version in registry.versions(kind, paths):
+        return registry.load(kind, version, paths)
+    with suppress(ModelError):  # where none is shipped
+        if (model := registry.shipped(kind, paths)).version == version:
+            return model
+    raise _unknown(kind, version, paths)
+
+
 def deploy(kind: Kind, version: str, paths: Paths) -> Decision:
     """Use `version`, as the user says. Raises ModelError."""
-    known = registry.versions(kind, paths)
-    if version not in (*known, SHIPPED):
-        raise ModelError(f"there is no {kind} model {version!r}; there are: {', '.join((*known, SHIPPED))}")
+    if version not in (*registry.versions(kind, paths), SHIPPED):
+        raise _unknown(kind, version, paths)
     target = None if version == SHIPPED else version
     return switch(Decision(at_ns=0, kind=kind, version=target, action="deploy", reasons=("the user says so",)), paths)
 
@@ -66,6 +78,11 @@ def history(kind: Kind, paths: Paths) -> list[Version]:
     return [
         _version(kind, name, paths, in_use)._replace(decision=last.get(name)) for name in registry.versions(kind, paths)
     ]
+
+
+def _unknown(kind: Kind, version: str, paths: Paths) -> ModelError:
+    known = ", ".join((*registry.versions(kind, paths), SHIPPED))
+    return ModelError(f"there is no {kind} model {version!r}; there are: {known}")
 
 
 def _before(kind: Kind, version: str, paths: Paths) -> str | None:

@@ -1,4 +1,4 @@
-"""Two versions side by side, and how much an adapter counts.
+"""Two versions side by side.
 
 In: settings, the text of a request, what became of suggestions. Out: the version that answers a request, always the
 same for the same text, and how often the suggestions of each version were taken.
@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from assistant_core.errors import SettingsError
 from assistant_core.records import Suggestion
 from assistant_core.settings import Training
 
@@ -35,20 +34,11 @@ def source(version: str) -> str:
 
 
 def chosen(training: Training, in_use: str, request: str) -> str:
-    """Return the version that answers `request`: the one on trial for its share of all texts, else the one in use.
-
-    Raises SettingsError for a share that is none.
-    """
-    share = _unit(training.trial_share, "trial_share")
+    """Return the version that answers `request`: the one on trial for its share of all texts, else the one in use."""
     if not training.trial:
         return in_use
     digest = hashlib.blake2b(request.encode(errors="surrogatepass"), digest_size=8).digest()
-    return training.trial if int.from_bytes(digest) < share * 2**64 else in_use
-
-
-def adapter_scale(training: Training) -> float:
-    """Return how much the adapter counts, 0 to 1; raises SettingsError for anything else."""
-    return _unit(training.adapter, "adapter")
+    return training.trial if int.from_bytes(digest) < training.trial_share * 2**64 else in_use
 
 
 def rates(suggestions: Iterable[Suggestion]) -> list[Rate]:
@@ -74,9 +64,3 @@ def wilson(taken: int, shown: int) -> tuple[float, float]:
     spread = _Z * math.sqrt(share * (1 - share) / shown + square / (4 * shown * shown))
     scale = 1 + square / shown
     return max((middle - spread) / scale, 0.0), min((middle + spread) / scale, 1.0)
-
-
-def _unit(value: float, key: str) -> float:
-    if 0 <= value <= 1:
-        return value
-    raise SettingsError(f"training.{key} is {value}; expected 0 to 1; `assistant config set training.{key} 0.5`")
