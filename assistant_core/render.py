@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from assistant_core.records import Explanation, Passage, Proposal, Proposals
@@ -13,9 +14,16 @@ _BOLD, _DIM, _RED, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m
 _MIN_WIDTH = 40
 _MAX_PIECE = 24  # columns that a piece takes beside its text; a longer one has its text below
 _INDENT = 3  # columns before what is said of a line
-_SENTENCE = re.compile(r"(?<=[.;:]) .*", re.DOTALL)  # all after the first one
+_ROWS = 3  # longest text about one thing that is said of a line
+_OPTION_ROWS = 2  # longest text about its options
+_RAGGED = 12  # columns that the end of a row may leave empty, where a word did not fit
+_LEAST = 20  # characters that are shown of anything
+_SENTENCE = re.compile(r"[.:](?: .*)?$", re.DOTALL)  # the end of the first one, and all after it
 _VERDICTS = {"block": ("dangerous", _RED), "warn": ("careful", _YELLOW)}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+NOTHING_KNOWN = "nothing is known that does this; other words may find it"
+NO_REPAIR = "no repair is known: no name in it looks misspelt, and nothing like it worked before"
 
 
 def explanation(answer: Explanation, width: int, color: bool) -> str:  # noqa: FBT001 - the signature other modules call
@@ -25,8 +33,7 @@ def explanation(answer: Explanation, width: int, color: bool) -> str:  # noqa: F
     """
     width = max(width, _MIN_WIDTH)
     column = (
-        min(max((_indent(passage) + len(_clean(passage.words)) for passage in answer.passages), default=0), _MAX_PIECE)
-        + 2
+        min(max((_indent(each) + _columns(_clean(each.words)) for each in answer.passages), default=0), _MAX_PIECE) + 2
     )
     lines = [line for passage in answer.passages for line in _passage(passage, column, width, color=color)]
     for note in answer.notes:
@@ -45,19 +52,41 @@ def proposals(answer: Proposals, width: int, color: bool) -> str:  # noqa: FBT00
     for number, proposal in enumerate(answer.proposals, 1):
         lines.append(f"{number}  {_styled(_clean(proposal.line), _BOLD if number == 1 else '', color=color)}")
         if number == 1 and proposal.options:
-            lines.append(_under(_options(proposal, width - _INDENT), "", width, color=color))
-        checked = _checked(proposal)
-        origin = _origin(proposal, max(width - _INDENT - len(checked) - 20, 20))
-        lines.append(_under(f"{origin}; {checked}", _DIM, width, color=color))
+            lines += _under(_options(proposal, width - _INDENT), "", width, color=color)
+        lines += _under(_about(proposal, width - _INDENT), _DIM, width, color=color)
         if proposal.verdict.decision != "allow":
             word, style = _VERDICTS[proposal.verdict.decision]
-            lines.append(_under(f"{word}: {'; '.join(proposal.verdict.reasons)}", style, width, color=color))
+            lines += _under(f"{word}: {'; '.join(proposal.verdict.reasons)}", style, width, color=color)
     notes = (textwrap.fill(f"note: {_clean(note)}", width, subsequent_indent="      ") for note in answer.notes)
     return "\n".join([*lines, *(_styled(note, _YELLOW, color=color) for note in notes)])
 
 
-def _under(text: str, style: str, width: int, *, color: bool) -> str:
-    return " " * _INDENT + _styled(_shortened(_clean(text), width - _INDENT), style, color=color)
+def wrapped(text: str, width: int, indent: str = "    ") -> str:
+    """Break the lines of `text` between words, to `width` columns; what does not fit goes on below, indented."""
+    wrapper = textwrap.TextWrapper(
+        max(width, _MIN_WIDTH), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(wrapper.fill(line) for line in text.split("\n"))
+
+
+def _under(text: str, style: str, width: int, *, color: bool) -> list[str]:
+    rows = _rows(text, width - _INDENT)
+    shown = [*rows[: _ROWS - 1], _shortened(" ".join(rows[_ROWS - 1 :]), width - _INDENT)]
+    return [" " * _INDENT + _styled(row, style, color=color) for row in shown if row]
+
+
+def _rows(text: str, width: int) -> list[str]:
+    return textwrap.wrap(_clean(text), width, break_on_hyphens=False)
+
+
+def _about(proposal: Proposal, width: int) -> str:
+    """Say where a line comes from, as much of it as leaves room for what was checked, and that."""
+    checked = _checked(proposal)
+    most = min(len(proposal.near), _ROWS * width - len(checked))
+    for columns in range(most, _LEAST, -1):
+        if len(_rows(text := f"{_origin(proposal, columns)}; {checked}", width)) <= _ROWS:
+            return text
+    return f"{_origin(proposal, _LEAST)}; {checked}"
 
 
 def _origin(proposal: Proposal, columns: int) -> str:
@@ -81,8 +110,8 @@ def _checked(proposal: Proposal) -> str:
 
 
 def _options(proposal: Proposal, width: int) -> str:
-    """Say in one line of `width` columns what the options do, each in its share of it."""
-    share = max((width + 2) // len(proposal.options) - 2, 20)
+    """Say in a few rows of `width` columns what the options do, each in its share of them."""
+    share = max(_OPTION_ROWS * (width - _RAGGED) // len(proposal.options) - 2, _LEAST)
     texts = (f"{each.words}: {_SENTENCE.sub('', each.text)}" for each in proposal.options)
     return "; ".join(_shortened(text, share) for text in texts)
 
@@ -92,7 +121,7 @@ def _passage(passage: Passage, column: int, width: int, *, color: bool) -> list[
     piece = _shortened(_clean(passage.words), width - _indent(passage))
     style = (_BOLD if passage.depth == 0 else "") if passage.found else _YELLOW
     head = " " * _indent(passage) + _styled(piece, style, color=color)
-    used = _indent(passage) + len(piece)
+    used = _indent(passage) + _columns(piece)
     text = textwrap.wrap(mark + _clean(passage.text), width - column) or [""]
     body = [" " * column + line for line in text]
     if used + 2 <= column:
@@ -115,6 +144,11 @@ def _with_source(body: list[str], source: str, column: int, width: int, *, color
 
 def _indent(passage: Passage) -> int:
     return 2 * min(passage.depth, 8)
+
+
+def _columns(text: str) -> int:
+    """Return how wide a terminal shows `text` (Unicode Standard Annex 11)."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _shortened(text: str, columns: int) -> str:

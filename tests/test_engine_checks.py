@@ -48,10 +48,32 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         ("echo " + "a" * 5000, False),
         ("echo caf\u00e9 \u4e2d", True),
         ("echo \U0009d633", False),
+        ("python3 -c 'import sys; sys.exit(3)'", True),
+        ("python3 -c 'import sys; print(sys.exit(3)'", False),
+        ("ls | sudo python -uc 'print(1'", False),
+        ('python3 -c "print($HOME"', True),  # which shows only when it runs
+        ("python2 -c 'print 1'", True),  # of which we know nothing
     ],
 )
 def test_whole_lines(line: str, *, whole: bool) -> None:
     assert checks.parses(line) is whole
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("ls -l | grep 'a(b'", ()),
+        ("print(undefined_name)", ("print(undefined_name)",)),
+        (" x = 1 + 2", ("x = 1 + 2",)),
+        ("x = $(ls -l)", ()),
+        ("python3 -c 'print(1)' x", ("print(1)",)),
+        ("perl -ne 'print if /a/' f | sudo ruby -e 'puts 1'", ("print if /a/", "puts 1")),
+        ("python3 -m json.tool -c x", ("x",)),
+        ("python3 x.py", ()),
+    ],
+)
+def test_what_is_for_no_shell(line: str, code: tuple[str, ...]) -> None:
+    assert checks.code(line) == code
 
 
 @pytest.mark.parametrize(
@@ -96,6 +118,8 @@ def test_names(bare: Shell) -> None:
         ("tar -xzf a.tgz", (), ("tar(1)",)),
         ("tar -xzf a.tgz --bogus", ("--bogus",), ("tar(1)",)),
         ("ls -l | tar --bogus", ("--bogus",), ("ls(1)", "tar(1)")),
+        ("tar -xQzQ --bogus --bogus", ("-Q", "--bogus"), ("tar(1)",)),
+        ("find . -newermt 2024-01-01 -nobody", ("-nobody",), ("find(1)",)),
         ("ls -5", (), ()),
         ("nosuch --bogus", (), ()),
         ("ls a b", (), ()),
@@ -112,6 +136,7 @@ def test_options(line: str, unknown: tuple[str, ...], pages: tuple[str, ...]) ->
         ("gti status", ["git status"]),
         ("sl", ["ls", "ll"]),
         ("grpe x | srot", ["grep x | sort"]),
+        ("ls | grpe x && tra -x", ["ls | grep x && tar -x"]),
         ("sudo -u ada systemctl statsu x", ["sudo -u ada systemctl status x"]),
         ("systemctl statsu x", ["systemctl status x"]),
         ("git comit -m x", ["git commit -m x"]),
@@ -129,6 +154,18 @@ def test_options(line: str, unknown: tuple[str, ...], pages: tuple[str, ...]) ->
 )
 def test_spelling(bare: Shell, line: str, meant: list[str]) -> None:
     assert spelling.corrected(line, bare, MANUALS) == meant
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("ls | grpe x && dokcer ps", ["ls | grep x && docker ps"]),
+        ("docker ps", []),
+        ("grpe x", ["grep x"]),  # what is here comes first
+    ],
+)
+def test_programs_that_are_known_but_not_here(bare: Shell, line: str, meant: list[str]) -> None:
+    assert spelling.corrected(line, bare, MANUALS, {"docker", "grape"}) == meant
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from assistant_core.records import Passage
 
 MANUALS = Manuals(search=[Path(__file__).parent / "manuals"])
 TAR = "tar - keep files together in one"
+NEWER = "Time X of the file is newer than time Y of reference."
 
 
 def passages(line: str) -> tuple[Passage, ...]:
@@ -51,6 +52,7 @@ def told(line: str) -> list[tuple[int, str, str]]:
         ("dd if=/dev/zero", "if=/dev/zero", "read from FILE", "dd(1) DESCRIPTION"),
         ("find . -name '*.c'", "-name '*.c'", "The name matches pattern.", "find(1) EXPRESSION"),
         ("find . ! -name x", "!", "Not.", "find(1) EXPRESSION"),
+        ("find . -newermt 2024-01-01 -print", "-newermt 2024-01-01", NEWER, "find(1) EXPRESSION"),
         ("ps aux -p 1", "-p 1", "Those of pidlist.", "ps(1) OPTIONS"),
         ("set -e", "-e", "End at the first failure.", "bash(1) SHELL BUILTIN COMMANDS"),
         ("tar1.2 -z", "-z", "Filter through gzip(1).", "tar(1) OPTIONS"),
@@ -73,6 +75,8 @@ def test_quotes(line: str, words: str, text: str, source: str) -> None:
         ("ps ax", ["ps", "a", "x"]),
         ("ls -pl x", ["ls", "-p", "-l"]),
         ("tar -C $HOME -x", ["tar", "-C $HOME", "$HOME", "-x"]),
+        ("find -nobody -n -xo", ["find", "-nobody", "-n", "-xo"]),  # its options are words
+        ("find -newermtx", ["find", "-newermtx"]),
     ],
 )
 def test_words_fall_into_pieces(line: str, pieces: list[str]) -> None:
@@ -87,6 +91,9 @@ def test_words_fall_into_pieces(line: str, pieces: list[str]) -> None:
         ("tar --ex", "--ex", "not in the manual of tar(1)"),
         ("git commit --bogus", "--bogus", "not in the manual of git-commit(1)"),
         ("foo -x", "foo", "no manual page is installed for foo"),
+        ("foo -x", "-x", "unknown, as foo has no manual page here"),
+        ("日本語 --オプション", "--オプション", "unknown, as 日本語 has no manual page here"),
+        ("find -nobody", "-nobody", "not in the manual of find(1)"),
         ("$x -y", "$x", "which program this is shows only when the line runs"),
         ("''", "''", "no name of a program"),
     ],
@@ -108,8 +115,8 @@ def test_an_option_that_the_page_only_names() -> None:
         ("sudo -u bob tar -x", [(0, "sudo"), (1, "-u bob"), (1, "tar"), (2, "-x")]),
         ("sudo A=1 tar -x", [(0, "sudo"), (1, "A=1"), (1, "tar"), (2, "-x")]),
         ("nohup timeout 5 tar -x", [(0, "nohup"), (1, "timeout"), (2, "tar"), (3, "-x")]),
-        ("nice -n 5 tar -x", [(0, "nice"), (1, "tar"), (2, "-x")]),
-        ("xargs -n 1 tar -x", [(0, "xargs"), (1, "tar"), (2, "-x")]),
+        ("nice -n 5 tar -x", [(0, "nice"), (1, "-n"), (1, "tar"), (2, "-x")]),
+        ("xargs -n 1 tar -x", [(0, "xargs"), (1, "-n"), (1, "tar"), (2, "-x")]),
         ("find -exec ls -l {} + -print", [(0, "find"), (1, "-exec"), (1, "ls"), (2, "-l"), (1, "-print")]),
         ("bash -c 'ls -l'", [(0, "bash"), (1, "-c"), (1, "ls"), (2, "-l")]),
         ("ssh -p 1 h ls -l", [(0, "ssh"), (1, "-p 1"), (1, "ls"), (2, "-l")]),

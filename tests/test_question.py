@@ -93,6 +93,15 @@ def test_the_screen_says_what_why_and_where() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_what_is_said_is_broken_between_words(width: int) -> None:
+    said = "3 changed and 1 untracked, not committed; 2 commits are not pushed anywhere"
+    verdict = Verdict(decision="block", crud="DELETE", reasons=(said,))
+    rows = screen(verdict, Facts("rm", "", [said], said), "", width).splitlines()
+    assert max(map(len, rows)) <= width
+    assert " ".join(" ".join(row[10:] for row in rows[2:]).split()) == " ".join([said] * 3)
+
+
 def test_a_long_line_does_not_fill_the_terminal() -> None:
     verdict = Verdict(decision="warn", crud="DELETE", reasons=("because " * 500,))
     assert len(screen(verdict, Facts("x" * 10_000, "", []), "")) < 800

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from terminal import ENTER, TAB, Home
+from terminal import ENTER, TAB, Home, Terminal
 
 from assistant_core.cli import parser
 from assistant_core.cli.completion import candidates
@@ -16,6 +16,7 @@ from assistant_core.shell.meta import TABLE, is_call, is_typed, next_words, tran
 from assistant_core.store import Store
 
 ROOT = Path(__file__).parent.parent  # where `training` may be imported from
+META = {meta.name: meta for meta in TABLE}
 
 # Every one of these would leave a file named "ran" if any part of it ran.
 HOSTILE = [
@@ -168,6 +169,21 @@ def test_the_table_is_the_help(tmp_path: Path) -> None:
             terminal.run("clear")
             terminal.run(f"{meta.name} --help")
             assert f"usage: {meta.name}" in terminal.screen()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_what_is_said_is_broken_between_words(tmp_path: Path, columns: int) -> None:
+    home = Home(tmp_path)
+    with Terminal(home.xonsh(), home.environ, tmp_path, columns) as terminal:
+        terminal.wait(lambda: terminal.prompts() > 0, "the first prompt")
+        for line, said in (
+            ("?", " ".join(f"{meta.name} {meta.usage} {meta.help}" for meta in TABLE)),
+            (":train --help", f"usage: :train {META[':train'].usage} {META[':train'].help}"),
+            ("?fix", "?fix: nothing has failed in this shell; `?fix LINE` repairs a line that you give"),
+        ):
+            terminal.run("clear")
+            terminal.run(line)
+            assert said in " ".join(terminal.screen().split())
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ word that only shows its value when the line runs is trusted.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
@@ -19,6 +21,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Parser
 
 from assistant_core.knowledge import Manuals, explain
+from assistant_core.knowledge.arguments import UNLISTED
 from assistant_core.knowledge.operators import BUILTINS
 from assistant_core.knowledge.parse import MAX_LINE, MAX_PIECES, parse
 from assistant_core.knowledge.pieces import Command
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 DEEPEST = 8  # commands within commands that are looked at
 _PROGRAM = re.compile(r"[\w./~+:@\[-]+")
 _SCRIPT = re.compile(r"-[a-z]*c")  # `sh -c SCRIPT`
+_PYTHON = re.compile(r"(?:python|pypy)(?:3(?:\.\d+)?)?")
+_INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|node|lua|php|Rscript)[\d.]*")
+_CODE = re.compile(r"-[a-zA-Z]*[cer]")  # `python -c CODE`, `perl -ne CODE`, `php -r CODE`
 _ASSIGNMENT = re.compile(r"\w+=")
 _NUMBER = re.compile(r"-\d+")  # `head -5`: taken by many, told by few
 _ELSEWHERE = frozenset(("ssh", "chroot"))  # what these run is not on this machine
@@ -73,10 +79,21 @@ class Options(NamedTuple):
 
 
 def parses(line: str) -> bool:
-    """Say whether `line` is one, to bash or to xonsh."""
+    """Say whether `line` is one, to bash or to xonsh, and what `python -c` is to run in it is Python."""
     if not line.strip() or len(line) > MAX_LINE or not line.isprintable():
         return False
-    return not _grammar().parse(mask(line).text.encode("ascii")).root_node.has_error
+    if _grammar().parse(mask(line).text.encode("ascii")).root_node.has_error:
+        return False
+    codes = (code for words in commands(line) if _PYTHON.fullmatch(_name(words)) for code in _codes(words))
+    return all(_is_python(code.value) for code in codes if code.literal and code.text[0] in "'\"")
+
+
+def code(line: str) -> tuple[str, ...]:
+    """Return what of `line` is for no shell: what `python -c` and its like are to run, or all where nothing is run."""
+    found = list(commands(line))
+    if not found:
+        return (line.strip(),)
+    return tuple(code.value for words in found if _INTERPRETER.fullmatch(_name(words)) for code in _codes(words))
 
 
 def missing(line: str, shell: Shell) -> tuple[str, ...]:
@@ -114,14 +131,29 @@ def options(line: str, manuals: Manuals) -> Options:
     """Compare the options of `line` with the manual pages of its programs."""
     passages = [passage for passage in explain(line, manuals).passages if passage.words[0] in "-+"]
     known = [passage for passage in passages if passage.found]
-    unknown = [passage for passage in passages if not passage.found and not _NUMBER.fullmatch(passage.words)]
+    unlisted = [each for each in passages if each.text.startswith(UNLISTED) and not _NUMBER.fullmatch(each.words)]
     pages = [found[0] for passage in known if (found := _PAGE.match(passage.source))]
-    pages += [passage.text.split()[-1] for passage in unknown]  # "not in the manual of tar(1)"
-    return Options(tuple(known), tuple(each.words for each in unknown), tuple(dict.fromkeys(pages)))
+    pages += [passage.text.removeprefix(UNLISTED) for passage in unlisted]
+    unknown = dict.fromkeys(passage.words for passage in unlisted)
+    return Options(tuple(known), tuple(unknown), tuple(dict.fromkeys(pages)))
 
 
 def _name(words: Sequence[Word]) -> str:
     return words[0].value.rpartition("/")[2]
+
+
+def _codes(words: Sequence[Word]) -> list[Word]:
+    return [code for option, code in pairwise(words[1:]) if _CODE.fullmatch(option.value)]
+
+
+def _is_python(code: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(code)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _wrapped(words: Sequence[Word]) -> Sequence[Word]:

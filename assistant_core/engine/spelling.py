@@ -26,14 +26,19 @@ MOST: Final = 3  # names tried in the place of one
 _SUBCOMMAND = re.compile(r"[a-z][a-z-]+")
 
 
-def corrected(line: str, shell: Shell, manuals: Manuals, slips: int = SLIPS) -> list[str]:
-    """Return `line` with up to `slips` words spelt as something that is there; nothing where every word is known."""
+def corrected(
+    line: str, shell: Shell, manuals: Manuals, elsewhere: Collection[str] = (), slips: int = SLIPS
+) -> list[str]:
+    """Return `line` with up to `slips` words spelt as something that is there; nothing where every word is known.
+
+    `elsewhere`: names of programs that need not be here; one of these is meant where nothing here is near.
+    """
     found: dict[str, None] = {}
     for words in commands(line) if slips else ():
-        for word, names in _doubtful(words, shell, manuals) if words[0].literal else ():
+        for word, names in _doubtful(words, shell, manuals, elsewhere) if words[0].literal else ():
             for name in nearest(line[word.start : word.end], names):
                 better = line[: word.start] + name + line[word.end :]
-                found |= dict.fromkeys(corrected(better, shell, manuals, slips - 1) or [better])
+                found |= dict.fromkeys(corrected(better, shell, manuals, elsewhere, slips - 1) or [better])
     return list(found)
 
 
@@ -64,14 +69,17 @@ def distance(one: str, other: str, most: int) -> int:
     return min(row[-1], most + 1)
 
 
-def _doubtful(words: Sequence[Word], shell: Shell, manuals: Manuals) -> Iterator[tuple[Word, Collection[str]]]:
+def _doubtful(
+    words: Sequence[Word], shell: Shell, manuals: Manuals, elsewhere: Collection[str]
+) -> Iterator[tuple[Word, Collection[str]]]:
     """Yield the words of a command that nobody knows, each with the names that there are in its place."""
     program = words[0]
     if not shell.runs(program.value):
         if "/" in program.value:
             yield from _misspelt_path(program, shell)
         else:
-            yield program, shell.names()
+            here = shell.names()
+            yield program, here if nearest(program.value, here) else elsewhere
         return
     page = _page(manuals, program.value)
     operand = next((word for word in words[1:] if word.literal and not word.value.startswith("-")), None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assistant_core.knowledge.pieces import Word
 
 MAX_QUOTE = 300  # characters quoted of an entry
+UNLISTED = "not in the manual of "  # and its name: what is said of an option that the manual does not know
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SUBCOMMAND = re.compile(r"[a-z][\w-]*")
 _SCRIPT_OPTION = re.compile(r"-[a-zA-Z]*c")  # of a shell: `-c`, `-lc`
@@ -141,6 +142,8 @@ class Arguments:
         index, matches = self._lookup(word)
         for match in matches:
             self._matched(word, match, index.page if index else None)
+        if index is None:
+            self._add(word.start, word.text, f"unknown, as {self.name} has no manual page here", "")
         if self.wrapper and word.value in self.wrapper.arguments and not any(match.takes_next for match in matches):
             self.position += 1
 
@@ -166,7 +169,7 @@ class Arguments:
             text = f"named in the manual of {named.reference}, but not explained in a list of options"
             self._add(start, words, text, named.reference)
         elif page is not None:
-            self._add(start, words, f"not in the manual of {page.reference}", "")
+            self._add(start, words, f"{UNLISTED}{page.reference}", "")
 
     def _searcher(self, word: Word) -> None:
         """`find -exec COMMAND ;`: a command within, up to a word that ends it."""

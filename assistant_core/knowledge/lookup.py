@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _MAX_BUNDLE = 60  # letters of `-xzf` that are looked up
 _PLACEHOLDER = re.compile(r"-(?:<\w+>|NUM|NUMBER|N|#)")
+_ANY_LETTERS = re.compile(r"(-[a-z]{2,})([XYZ]{1,3})(?!\S)")  # find's `-newerXY`
+_LETTER = re.compile(r"-\w")
+_WORD = re.compile(r"-[A-Za-z][\w-]{2,}")
 _SUBCOMMAND_HEADING = re.compile(
     r"COMMAND|DESCRIPTION|ACTION|OBJECT|VERB|OPERAT|USAGE|OPERAND|ARGUMENT|KEYWORD", re.IGNORECASE
 )
@@ -94,8 +97,12 @@ class Index:
         return found[0] if found and all(entry is found[0] for entry in found) else None
 
     def _bundle(self, value: str, following: str) -> list[Match]:
-        """Read `-xzf` letter by letter; an option that takes an argument takes what follows it in the word."""
+        """Read `-xzf` letter by letter; an option that takes an argument takes what follows it in the word.
+
+        Where options are words, only what is one letter and its argument is read so.
+        """
         matches: list[Match] = []
+        has_words = self._has_words()
         for offset in range(1, min(len(value), _MAX_BUNDLE)):
             at = offset if offset > 1 else 0  # the first letter has the dash
             name, rest = value[0] + value[offset], value[offset + 1 :]
@@ -104,13 +111,22 @@ class Index:
                 return []
             if entry is not None and rest and (entry.argument != "none" or rest.isdecimal()):
                 return [*matches, Match(at, name + rest, entry)]
+            if has_words:
+                return []
             takes_next = entry is not None and entry.argument == "required" and not rest
             matches.append(Match(at, name, entry, takes_next))
         return matches
 
+    def _has_words(self) -> bool:
+        """Whether the program's options are words behind one dash, as those of find, java and openssl are."""
+        names = {name for entry in self.page.entries for name in entry.names}
+        return sum(map(bool, map(_WORD.fullmatch, names))) > sum(map(bool, map(_LETTER.fullmatch, names)))
+
     def _placeholder(self, value: str) -> Match:
-        """`-5` where the page says `-NUM`, `-KILL` where it says `-<signal>`, `-O2` where it says `-Olevel`."""
+        """Take `-5` for the page's `-NUM`, `-KILL` for `-<signal>`, `-O2` for `-Olevel`, `-newermt` for `-newerXY`."""
         for name, entries in self._names.items():
+            if entry := next((entry for entry in entries if _is_spelling(value, entry.term)), None):
+                return Match(0, value, entry, entry.argument == "required")
             if _PLACEHOLDER.fullmatch(name) and (value[1:].isdecimal() or "<" in name):
                 return Match(0, value, entries[0])
             if value[2:].isdecimal() and re.fullmatch(rf"{re.escape(value[:2])}[a-z]+", name):
@@ -126,3 +142,9 @@ class Index:
             Match(offset, letter, entry, bool(entry and entry.argument == "required"))
             for offset, letter, entry in found
         ]
+
+
+def _is_spelling(value: str, term: str) -> bool:
+    """Whether `value` is what `term` names, with letters in the place of its X and Y."""
+    letters = _ANY_LETTERS.match(term)
+    return letters is not None and re.fullmatch(rf"{letters[1]}[A-Za-z]{{{len(letters[2])}}}", value) is not None

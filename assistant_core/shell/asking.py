@@ -21,7 +21,8 @@ MARK = "?"  # begins a question
 
 def ask(session: Session, question: str) -> int:
     """Propose lines that do what `question` says; a number takes that one of the lines proposed before."""
-    from assistant_core.records import Proposals, Question  # noqa: PLC0415 - not before the first prompt
+    from assistant_core import render  # noqa: PLC0415 - not before the first prompt
+    from assistant_core.records import Proposals, Question  # noqa: PLC0415 - as above
 
     if question.isdecimal():
         return _take(session, int(question))
@@ -29,12 +30,13 @@ def ask(session: Session, question: str) -> int:
     answer = remote.from_service(session, "ask", asked, Proposals) or remote.from_program(
         session, ["ask", "--json", "--names", "--", question], Proposals, _names(session)
     )
-    return _show(session, question, answer)
+    return _show(session, question, answer, render.NOTHING_KNOWN)
 
 
 def fix(session: Session, line: str) -> int:
     """Propose what was meant by `line`, or else by the last line that failed."""
-    from assistant_core.records import Failure, Proposals  # noqa: PLC0415 - not before the first prompt
+    from assistant_core import render  # noqa: PLC0415 - not before the first prompt
+    from assistant_core.records import Failure, Proposals  # noqa: PLC0415 - as above
 
     last, code = session.failed or ("", 1)
     if not (line or last):
@@ -48,7 +50,7 @@ def fix(session: Session, line: str) -> int:
         Proposals,
         _names(session),
     )
-    return _show(session, failed.line, answer)
+    return _show(session, failed.line, answer, render.NO_REPAIR)
 
 
 def prepare_while_typed(session: Session, buffer: Any) -> None:  # noqa: ANN401 - prompt_toolkit's Buffer
@@ -65,7 +67,7 @@ def prepare_while_typed(session: Session, buffer: Any) -> None:  # noqa: ANN401 
     session.undo.callback(buffer.on_text_changed.remove_handler, safe)
 
 
-def _show(session: Session, asked: str, answer: "Proposals") -> int:
+def _show(session: Session, asked: str, answer: "Proposals", nothing: str) -> int:
     from msgspec.structs import replace  # noqa: PLC0415 - not before the first prompt
 
     from assistant_core import render  # noqa: PLC0415 - as above
@@ -77,7 +79,7 @@ def _show(session: Session, asked: str, answer: "Proposals") -> int:
     session.proposed = answer.proposals
     session.subject = Subject("answer", asked, render.proposals(answer, width, color=False))
     if not answer.proposals:
-        raise AssistantError("nothing is known that does this; other words may find it")
+        raise AssistantError(nothing)
     others = " or ".join(f"`? {number}`" for number in range(2, len(answer.proposals) + 1))
     _put(session, answer.proposals[0])
     sys.stdout.write(f"1 is in the prompt; {others} takes another\n" if others else "")

@@ -6,6 +6,7 @@ it is expanded, split or run. xonsh sees `name @('rest')`; the transformation is
 
 import ast
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -87,9 +88,9 @@ def next_words(phrases: Sequence[str], typed: Sequence[str]) -> set[str]:
     return {words[0] for words in follow if words}
 
 
-def usage() -> str:
-    """Return the table as text."""
-    return "".join(f"{meta.name} {meta.usage}".rstrip() + f"\n    {meta.help}\n" for meta in TABLE)
+def usage(metas: Sequence[Meta] = TABLE) -> str:
+    """Return a table as text."""
+    return "".join(f"{meta.name} {meta.usage}".rstrip() + f"\n    {meta.help}\n" for meta in metas)
 
 
 def install(session: Session) -> None:
@@ -117,10 +118,10 @@ def _alias(session: Session, meta: Meta) -> Callable[..., int]:
     def alias(args: Sequence[str]) -> int:
         rest = " ".join(args)
         if rest in ("--help", "-h"):
-            sys.stdout.write(f"usage: {meta.name} {meta.usage}\n    {meta.help}\n")
+            sys.stdout.write(_wrapped(f"usage: {usage([meta])}", 8))
             return 0
         if not rest and meta.name == "?":
-            sys.stdout.write(usage())
+            sys.stdout.write(_wrapped(usage(), 8))
             return 0
         return _run(session, meta, rest)
 
@@ -131,14 +132,20 @@ def _run(session: Session, meta: Meta, rest: str) -> int:
     try:
         return meta.run(session, rest)
     except AssistantError as error:
-        sys.stderr.write(f"{meta.name}: {error}\n")
+        sys.stderr.write(_wrapped(f"{meta.name}: {error}\n"))
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
     except Exception as error:  # noqa: BLE001 - the boundary between the shell and us
         session.log.failure(error)
-        sys.stderr.write(f"{meta.name}: failed ({type(error).__name__}); {session.log.file} says where\n")
+        sys.stderr.write(_wrapped(f"{meta.name}: failed ({type(error).__name__}); {session.log.file} says where\n"))
     return 1
+
+
+def _wrapped(text: str, indent: int = 4) -> str:
+    from assistant_core import render  # noqa: PLC0415 - not before the first prompt
+
+    return render.wrapped(text, shutil.get_terminal_size().columns, " " * indent)
 
 
 def _completer(session: Session, meta: Meta) -> Callable[..., object]:

@@ -36,7 +36,7 @@ def screen(verdict: "Verdict", facts: Facts, note: str, width: int = 80, *, colo
     rows += [("runs", visible(facts.runs, LINE_LENGTH))] if facts.runs else []
     rows += _some("why", _reasons(verdict), width)
     rows += _some("target", facts.targets, width)
-    rows += [("git", visible(facts.git))] if facts.git else []
+    rows += _some("git", [facts.git] if facts.git else [], width)
     rows += [("safer", visible(verdict.safer, LINE_LENGTH))] if verdict.safer else []
     title = _paint(f"assistant: {_TITLES[verdict.decision]}", f"1;{_COLORS[verdict.decision]}", on=color)
     return f"{title}, {note}\n" + "".join(f"  {_paint(f'{name:7}', '2', on=color)} {text}\n" for name, text in rows)
