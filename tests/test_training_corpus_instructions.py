@@ -32,7 +32,13 @@ def asked(instruction: str, given: str, answer: str) -> dict[str, str]:
         (asked("List files.", "only hidden ones", "ls -d .*"), ("request", "List files: only hidden ones", "ls -d .*")),
         (asked("Explain this command", "ls -la", "It lists all."), ("explain", "ls -la", "It lists all.")),
         (asked("What does `df -h` do?", "", "It shows free space."), ("explain", "df -h", "It shows free space.")),
+        (asked("Explain this command", "tar xzf a.tgz", "It unpacks."), ("explain", "tar xzf a.tgz", "It unpacks.")),
         (asked("Fix the command", "git psuh", "git push"), ("fix", "git psuh", "git push")),
+        (asked("Fix this command", "gti status", "git status"), ("fix", "gti status", "git status")),
+        (asked("Fix it", "```\npyhton3 x.py\n```", "`python3 x.py`"), ("fix", "pyhton3 x.py", "python3 x.py")),
+        (asked("Correct `sl -a`", "", "ls -a"), ("fix", "sl -a", "ls -a")),
+        (asked("Fix: gti log", "", "git log"), ("fix", "gti log", "git log")),
+        (asked("Fix the mode", "a.sh", "chmod +x a.sh"), ("request", "Fix the mode: a.sh", "chmod +x a.sh")),
         ({"instruction": "List", "output": "ls"}, ("request", "List", "ls")),
     ],
 )

@@ -93,6 +93,21 @@ def test_a_session_lends_its_rare_lines_alone() -> None:
     assert {(each.task, program(each.texts[0])) for each in variants(lines, seed=1)} == {("line", "lamp")}
 
 
+def test_a_session_lends_no_line_that_failed_or_may_have() -> None:
+    lines = ("lamp a.txt", "lapm a.txt", "bulb a.txt")
+    session = Row(task="session", texts=lines, source="s", licence="private", exits=(0, 127, None))
+    assert {program(each.texts[0]) for each in variants([session], seed=1)} == {"lamp"}
+
+
+def test_a_variant_weighs_no_more_than_what_was_typed() -> None:
+    taught = Row(task="line", texts=("lamp a.txt",), source="s", licence="private", weight=4.0)
+    light = Row(task="line", texts=("bulb a.txt",), source="s", licence="MIT", weight=0.25)
+    assert {(program(each.texts[0]), each.weight) for each in variants([taught, light], seed=1)} == {
+        ("lamp", 1.0),
+        ("bulb", 0.25),
+    }
+
+
 def test_numbers_that_mean_what_they_are_stay() -> None:
     found = list(variants([row("line", "chmod 755 a.sh"), row("line", "dd if=/dev/zero bs=4096")], seed=1))
     assert all(each.texts[0].startswith("chmod 755 ") for each in found if "chmod" in each.texts[0])

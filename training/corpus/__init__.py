@@ -19,24 +19,25 @@ report      counts, sizes, licences
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant_core.errors import AssistantError, TrainingError
 from assistant_core.knowledge.sources import hierarchies
 from training.corpus import documents, guard, instructions, manuals, mediawiki, ours, store, tldr
+from training.corpus.clean import clean
 from training.corpus.report import report
-from training.corpus.source import PERSONAL, Machine, Skips, Source
+from training.corpus.source import INSTALLED, PERSONAL, Machine, Skips, Source, without_names
 from training.corpus.variants import variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from assistant_core.settings import Paths
     from training.records import Row
 
-__all__ = ["PERSONAL", "SOURCES", "Machine", "Skips", "Source", "personal", "read", "report", "variants"]
+__all__ = ["PERSONAL", "SOURCES", "Machine", "Skips", "Source", "personal", "places", "read", "report"]
 
 
 def _ours(place: Path, _: Machine, __: Skips) -> Iterator[Row]:
@@ -44,8 +45,8 @@ def _ours(place: Path, _: Machine, __: Skips) -> Iterator[Row]:
 
 
 SOURCES = (
-    Source(store.NAME, "the history database", store.read),
-    Source(guard.NAME, "the file of corrections of the guard", guard.read),
+    Source(store.NAME, "the history database", store.read, nameless=True),
+    Source(guard.NAME, "the file of corrections of the guard", guard.read, nameless=True),
     Source(manuals.NAME, "a hierarchy of manual pages", manuals.read),
     Source(documents.NAME, "a folder or file of notes: text, Markdown, HTML", documents.read),
     Source(mediawiki.NAME, "a MediaWiki XML dump, plain or .gz, .xz, .bz2", mediawiki.read),
@@ -55,20 +56,33 @@ SOURCES = (
 )
 
 
-def read(places: Mapping[str, Sequence[Path]], machine: Machine, skips: Skips) -> Iterator[Row]:
+def places(asked: Iterable[str]) -> dict[str, list[Path]]:
+    """Return the places that "SOURCE=PATH" names. Raises TrainingError for a source or a path that is not there."""
+    found = defaultdict(list)
+    for each in asked:
+        name, _, path = each.partition("=")
+        source = _source(name)
+        if not path or not Path(path).exists():
+            raise TrainingError(f"{each!r} names nothing that is there; expected {name}=PATH, PATH {source.what}")
+        found[name].append(Path(path))
+    return dict(found)
+
+
+def read(
+    places: Mapping[str, Sequence[Path]], machine: Machine, skips: Skips, *, seed: int | None = None
+) -> Iterator[Row]:
     """Yield the rows of the places of each source, in the order of SOURCES.
 
-    A place that cannot be read is named in `skips`, and so is a row; the others go on. Raises TrainingError for a
-    source that is not in the table.
+    With a seed, variants of those with rare programs follow, of the same time and group; only rows that may be learnt
+    have any, so they come clean. A place that cannot be read is named in `skips`, and so is a row; the others go on.
+    Raises TrainingError for a source that is not in the table.
     """
-    known = [source.name for source in SOURCES]
     for name in places:
-        if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0)
-            raise TrainingError(f"there is no source {name!r} to learn from; the nearest is {near[0]!r}")
-    return (
+        _source(name)
+    rows = (
         row for source in SOURCES for place in places.get(source.name, ()) for row in _of(source, place, machine, skips)
     )
+    return rows if seed is None else _with_variants(rows, seed)
 
 
 def personal(paths: Paths, environ: Mapping[str, str]) -> dict[str, list[Path]]:
@@ -80,8 +94,25 @@ def personal(paths: Paths, environ: Mapping[str, str]) -> dict[str, list[Path]]:
     }
 
 
+def _source(name: str) -> Source:
+    by_name = {source.name: source for source in SOURCES}
+    if name not in by_name:
+        raise TrainingError(f"there is no source {name!r} to learn from; expected one of {', '.join(by_name)}")
+    return by_name[name]
+
+
+def _with_variants(rows: Iterable[Row], seed: int) -> Iterator[Row]:
+    seen = []
+    for row in rows:
+        seen.append(row)
+        yield row
+    yield from clean(variants(list(clean(seen)), seed=seed))
+
+
 def _of(source: Source, place: Path, machine: Machine, skips: Skips) -> Iterator[Row]:
     try:
-        yield from source.read(place, machine, skips)
+        for row in source.read(place, machine, skips):
+            named = not source.nameless and row.licence in PERSONAL - {INSTALLED}
+            yield without_names(row, machine) if named else row
     except (AssistantError, OSError) as error:
         skips.add(source.name, f"cannot be read to its end: {error}", place)

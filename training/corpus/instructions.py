@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.corpus.jsonlines import objects
 from training.corpus.lines import commands, looks_like_command
+from training.corpus.mistakes import is_corrected
 from training.corpus.source import UNKNOWN
 from training.records import Row, Task
 
@@ -36,7 +37,7 @@ def read(place: Path, machine: Machine, skips: Skips) -> Iterator[Row]:
         if not all(texts):
             skips.add(NAME, 'expected texts "instruction" and "output", or "nl" and "cmd"', where)
         elif task is None:
-            skips.add(NAME, "neither asks for a command line nor about one", where)
+            skips.add(NAME, "neither asks for one command line nor about one", where)
         elif max(map(len, texts)) > LONGEST:
             skips.add(NAME, f"longer than {LONGEST:,} characters", where)
         else:
@@ -57,8 +58,8 @@ def _pair(found: dict[str, Any], machine: Machine) -> tuple[Task | None, tuple[s
         return None, (wanted, answer)
     if _EXPLAIN.match(wanted) and about and not line:
         return "explain", (about, answer)
-    if _REPAIR.match(wanted) and about and line:
-        return "fix", (about, line)
+    if _REPAIR.match(wanted) and line and (wrong := about or _mistyped(given or wanted, line)):
+        return "fix", (wrong, line)
     if line:
         return "request", (f"{wanted.rstrip('.:')}: {given}" if given else wanted, line)
     return None, (wanted, answer)
@@ -79,5 +80,18 @@ def _command(text: str, machine: Machine) -> str:
 
 
 def _ticked(text: str, machine: Machine) -> str:
-    codes = [found["code"] for found in _TICKED.finditer(text)] or [text.partition(":")[2].strip().rstrip("?")]
-    return next((code for code in codes if looks_like_command(code, machine.programs, code=True)), "")
+    return next((code for code in _codes(text) if looks_like_command(code, machine.programs, code=True)), "")
+
+
+def _mistyped(text: str, line: str) -> str:
+    """Return what in a text is `line` with slips, one of them in the program's name; "" where nothing is."""
+    codes = (_FENCED.sub(lambda found: found["code"], text), *_codes(text))
+    return next((code for code in codes if _is_mistyped(code, line)), "")
+
+
+def _is_mistyped(wrong: str, right: str) -> bool:
+    return is_corrected(wrong, right) and is_corrected(wrong.partition(" ")[0], right.partition(" ")[0])
+
+
+def _codes(text: str) -> list[str]:
+    return [found["code"] for found in _TICKED.finditer(text)] or [text.partition(":")[2].strip().rstrip("?")]

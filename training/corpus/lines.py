@@ -58,9 +58,14 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _OPTION = re.compile(r"(?:^|\s)--?[A-Za-z]")
 _PUNCTUATION = re.compile(r",\s|`|\s\(\w")
 _SIGN = re.compile(rf"{_OPTION.pattern}|[|<>&;$*~=/\\]|\w\.\w|''")
+# Words that stand alone: as parts of a.tgz, path/to/file, of=disk or --with-x they say nothing.
 _PROSE = re.compile(
-    r"\b(?:the|a|an|is|are|was|be|to|of|and|or|you|your|it|this|that|with|will|can|should)\b", re.IGNORECASE
+    r"(?<!\S)\(?(?:the|a|an|is|are|was|be|to|of|and|or|you|your|it|its|this|that|with|will|can|should"
+    r"|by|for|into|than|their|under|using|without)(?:'[a-z]+)?[,.;:!?)]*(?!\S)",
+    re.IGNORECASE,
 )
+# A sentence's end; "." and ";" that follow no word are a folder and find's, ":" behind an address is a remote home.
+_END = re.compile(r"(?<!\S)(?!\S*@[\w.-]+:\s*$)\S*[\w'\")\]}>][.:?!,;]+\s*$")
 
 
 class Said(NamedTuple):
@@ -73,7 +78,7 @@ class Said(NamedTuple):
 def looks_like_command(text: str, programs: Container[str] = frozenset(), *, code: bool = False) -> bool:
     """Whether a line can hardly be anything but a command. code: it stands in a block of code, not among prose."""
     first = _FIRST.match(text)
-    if first is None or len(text) > LONGEST or text.rstrip()[-1:] in ".:?!,;":
+    if first is None or len(text) > LONGEST or _END.search(text):
         return False
     name = first["program"]
     path = name.startswith(("./", "~/")) or "/bin/" in name

@@ -33,8 +33,10 @@ _TAKES_COMMANDS = re.compile(r"command|verb|action|operation|object", re.IGNOREC
 
 def read(place: Path, machine: Machine, skips: Skips) -> Iterator[Row]:
     """Yield the explanations of every program below `place` that is installed; of all where that is unknown."""
-    manuals = Manuals(search=[place])
-    for name, section in _pages(place):
+    manuals, pages = Manuals(search=[place]), list(_pages(place))
+    if not pages:
+        skips.add(NAME, "no pages manN/NAME.N of programs there", place)
+    for name, section in pages:
         program = name.partition("-")[0]  # git-commit(1) is of git
         if machine.programs and not {name, program} & machine.programs:
             skips.add(NAME, "the program is not installed", f"{name}({section})")

@@ -129,22 +129,39 @@ TABLE = (
 
 
 def read(folder: Path) -> Iterator[Row]:
-    """Yield the rows of every file of TABLE that is there. Raises TrainingError naming file and line of a bad row."""
-    for reader in TABLE:
-        for name in (f"{reader.name}.jsonl", f"{reader.name}.jsonl.zst"):
-            if (folder / name).exists():
-                yield from _file(folder / name, reader)
+    """Yield the rows of every file of TABLE that is there.
+
+    Raises TrainingError for a folder without any, and naming file and line of a bad row.
+    """
+    found = [
+        (file, reader)
+        for reader in TABLE
+        for ending in ("jsonl", "jsonl.zst")
+        if (file := folder / f"{reader.name}.{ending}").exists()
+    ]
+    if not found:
+        state = "holds none of our corpora" if folder.is_dir() else "is no folder"
+        names = ", ".join(reader.name for reader in TABLE)
+        raise TrainingError(f"{folder} {state}: expected .jsonl or .jsonl.zst files, one or more of {names}")
+    for file, reader in found:
+        yield from _file(file, reader)
 
 
 def _file(file: Path, reader: Reader) -> Iterator[Row]:
-    with pa.OSFile(str(file)) as plain:
-        stream = pa.CompressedInputStream(plain, "zstd") if file.suffix == ".zst" else plain
-        for at, text in enumerate(io.TextIOWrapper(stream, encoding="utf-8"), 1):
-            try:
-                yield from reader.rows(json.loads(text))
-            except (ValueError, KeyError, TypeError) as error:
-                reason = f"not a row of {reader.name} ({error!r}); mend or remove it"
-                raise TrainingError(f"{file}, line {at}: {reason}") from error
+    for at, text in enumerate(_packed(file), 1):
+        try:
+            yield from reader.rows(json.loads(text.decode("utf-8")))
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"not a row of {reader.name} ({error!r}); mend or remove it"
+            raise TrainingError(f"{file}, line {at}: {reason}") from error
+
+
+def _packed(file: Path) -> Iterator[bytes]:
+    try:
+        with pa.OSFile(str(file)) as plain:
+            yield from io.BufferedReader(pa.CompressedInputStream(plain, "zstd") if file.suffix == ".zst" else plain)
+    except OSError as error:
+        raise TrainingError(f"{file} cannot be read: {error}; fetch it anew") from error
 
 
 def _directory(lines: tuple[str, ...]) -> str:

@@ -16,7 +16,11 @@ import zlib
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+import msgspec
 from rich.table import Table
+
+from assistant_core.normalise import normalise
+from assistant_core.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,11 +76,12 @@ class Skips:
 
 
 class Source(NamedTuple):
-    """A row of the table of sources."""
+    """A row of the table of sources. `nameless`: its rows come without the names of the machine they were typed on."""
 
     name: str
     what: str
     read: Callable[[Path, Machine, Skips], Iterator[Row]]
+    nameless: bool = False
 
 
 def open_binary(file: Path) -> BinaryIO:
@@ -99,6 +104,12 @@ def open_text(file: Path) -> io.TextIOWrapper:
 def command_lines(row: Row) -> tuple[str, ...]:
     """Return those texts of a row that are command lines."""
     return {"request": row.texts[1:], "explain": row.texts[:1]}.get(row.task, row.texts)
+
+
+def without_names(row: Row, machine: Machine) -> Row:
+    """Return a row of the user's own with tokens for home, user and host, and a mark for each secret."""
+    names = machine.home, machine.user, machine.host
+    return msgspec.structs.replace(row, texts=tuple(normalise(redact(text).text, *names) for text in row.texts))
 
 
 def _entries(folder: str) -> list[str]:

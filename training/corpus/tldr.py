@@ -30,7 +30,8 @@ _TITLE = re.compile(r"^# (?P<name>.+?)[ \t]*$", re.MULTILINE)
 _ALIAS = re.compile(r"tldr( |$)")
 _MNEMONIC = re.compile(r"\[(\w+)\]")  # "[c]reate" shows where an option's letter comes from
 _PLACEHOLDER = re.compile(r"\{\{(.{1,200}?)\}\}(?!\})")
-_OPTIONS = re.compile(r"\[(-[^|\]]*)\|(--?[^\]]*)\]")  # {{[-c|--create]}}
+_EITHER = re.compile(r"\[([^][|]*(?:\|[^][|]*)+)\]")  # {{[-c|--create]}}, {{path/to/file.tar[.gz|.xz]}}
+_CODE = re.compile(r"\s\||\|\s|\|\||[\"'\\(){}]")  # {{make | sed 10q}} is a pipeline, no choice
 
 
 def read(place: Path, machine: Machine, skips: Skips) -> Iterator[Row]:  # noqa: ARG001 - every reader has the same parameters
@@ -71,20 +72,29 @@ def rows(text: str, page: str) -> Iterator[Row]:
 def filled(template: str, chance: random.Random) -> str:
     """Return an example with a value in each place; what no plausible value is known for keeps its own words.
 
-    Where a line may have its options short or long, it has either all short or all long.
+    Where a line may have its options or subcommands short or long, it has either all short or all long.
     """
     long = chance.random() < 0.5  # noqa: PLR2004 - as often as not
     return _PLACEHOLDER.sub(lambda found: _value(found[1].strip(), chance, long=long), template)
 
 
 def _value(slot: str, chance: random.Random, *, long: bool) -> str:
-    if options := _OPTIONS.fullmatch(slot):
-        return options[2 if long else 1]
+    if either := _EITHER.fullmatch(slot):
+        return either[1].split("|")[-1 if long else 0]
+    slot = _EITHER.sub(lambda found: chance.choice(found[1].split("|")), slot).removesuffix("|...")
     if slot.endswith("..."):  # "path/to/file1 path/to/file2 ..."
-        return " ".join(_value(each, chance, long=long) for each in slot[:-3].split())
-    if "|" in slot and " " not in slot.replace(" | ", "|"):
-        return chance.choice([each.strip() for each in slot.split("|")])
-    return other(slot, chance) or slot
+        return " ".join(_value(each, chance, long=long) for each in slot[:-3].rstrip(", |").split())
+    words = _words(slot)
+    return chance.choice(words) if len(words) > 1 else other(slot, chance) or slot
+
+
+def _words(slot: str) -> list[str]:
+    """Return what a place may hold, parted by "|"."""
+    close = slot.replace(" | ", "|")
+    if " " in close and _CODE.search(slot):
+        return [slot]
+    parts = (slot if " " in close else close).split("|")
+    return [part for part in parts if part not in {"", "..."}]
 
 
 def _row(page: str, task: str, *texts: str) -> Row:

@@ -39,7 +39,8 @@ def program(line: str) -> str:
 def variants(rows: Sequence[Row], *, seed: int, most: int = MOST, rare: int = RARE) -> Iterator[Row]:
     """Yield at most `most` variants for each program that at most `rare` rows have.
 
-    The rows of a program take turns. A session lends its rare lines one by one.
+    The rows of a program take turns. A session lends its rare lines one by one, those that are known to have worked:
+    what else is rare in a history is mistyped.
     """
     singles = [single for row in rows for single in _singles(row)]
     counts = Counter(_program_of(row) for row in singles)
@@ -53,8 +54,9 @@ def variants(rows: Sequence[Row], *, seed: int, most: int = MOST, rare: int = RA
 
 def _singles(row: Row) -> Iterator[Row]:
     if row.task == "session":
-        for line in row.texts:
-            yield msgspec.structs.replace(row, task="line", texts=(line,), exits=(), directory="")
+        for line, code in zip(row.texts, row.exits or (0,) * len(row.texts), strict=True):
+            if code == 0:
+                yield msgspec.structs.replace(row, task="line", texts=(line,), exits=(), directory="")
     else:
         yield row
 
@@ -79,11 +81,15 @@ def _of_program(rows: list[Row], seed: int, most: int) -> Iterator[Row]:
 
 
 def _variant(row: Row, chance: random.Random) -> Row:
-    """Return the row with every value replaced, the same one by the same one in all its texts."""
+    """Return the row with every value replaced, the same one by the same one in all its texts.
+
+    What weighs more was taught as it was.
+    """
     swaps: dict[str, str] = {}
     for line in command_lines(row):
         for value in values(line):
             exact = value.isdecimal() and program(line) in _EXACT
             if value not in swaps and not exact and (new := other(value, chance)):
                 swaps[value] = new
-    return msgspec.structs.replace(row, texts=tuple(replaced(text, swaps) for text in row.texts))
+    texts = tuple(replaced(text, swaps) for text in row.texts)
+    return msgspec.structs.replace(row, texts=texts, weight=min(row.weight, 1.0))
