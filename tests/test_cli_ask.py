@@ -68,6 +68,8 @@ def test_names_of_a_shell_are_read(known: dict[str, str]) -> None:
 def test_nothing_known(known: dict[str, str]) -> None:
     ran = program.run({**known, **OFF}, "ask", "xyzzy plugh")
     assert (ran.code, ran.out) == (1, "nothing is known that does this; other words may find it\n")
+    ran = program.run({**known, **OFF}, "ask", "--fix", "1", "xyzzy plugh")
+    assert (ran.code, ran.out.startswith("no repair is known: ")) == (1, True)
 
 
 @pytest.mark.parametrize(

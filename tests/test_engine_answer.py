@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from assistant_core.engine import harm
 from assistant_core.engine.answer import Answer, Answerer
 from assistant_core.engine.bm25 import BM25
 from assistant_core.engine.consensus import choose, mixed
+from assistant_core.engine.filling import complete, fill
 from assistant_core.engine.pairs import FILE, Index, Pair, read, write
 from assistant_core.engine.prompt import Part, Piece
 from assistant_core.engine.shape import agreement, shape
-from assistant_core.engine.values import fill, missing, values
+from assistant_core.engine.values import missing, values
 from assistant_core.engine.wording import words
 from assistant_core.errors import ModelError
+from assistant_core.guard import classify
 
 # --- shapes --------------------------------------------------------------------------------------------------
 
@@ -70,11 +73,20 @@ def test_agreement(ours: str, theirs: str, expected: float) -> None:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        ("delete *.tmp files", [("pattern", "*.tmp")]),
-        ("all .java files of /usr/src.", [("pattern", ".java"), ("path", "/usr/src")]),
+        ("delete *.tmp files", [("extension", "tmp")]),
+        ("all .java files of /usr/src.", [("extension", "java"), ("path", "/usr/src")]),
+        ("python files and C source files", [("extension", "py"), ("extension", "c")]),
+        ("log files newer than .profile", [("extension", "log"), ("pattern", ".profile")]),
+        ("large files named core", [("name", "core")]),
+        ("kill the process named in x.pid", [("path", "x.pid")]),
+        ("add user bob to group docker", [("name", "bob"), ("name", "docker")]),
+        ("list users and the user names of a group", []),
+        ("search for TODO in all files", [("name", "TODO")]),
+        ("search for files in a folder", []),
+        ("replace foo with bar in a.txt", [("name", "foo"), ("name", "bar"), ("path", "a.txt")]),
         ("bigger than 10 MB or 5k", [("number", "10"), ("number", "5")]),
         ('find "a b" in `~/x`', [("name", "a b"), ("path", "~/x")]),
-        ("""'*.c' and "7" """, [("pattern", "*.c"), ("number", "7")]),
+        ("""'*.c' and "7" and "a*" """, [("extension", "c"), ("number", "7"), ("pattern", "a*")]),
         ("copy README.txt to $HOME", [("path", "README.txt"), ("path", "$HOME")]),
         ("the 3rd line of version 1.5", [("number", "5")]),
         ("nothing here", []),
@@ -97,6 +109,11 @@ def test_values(request_: str, expected: list[tuple[str, str]]) -> None:
         ("directories of /usr", "directories here", "find . -type d", "find /usr -type d"),
         ("compress notes.txt", "compress a file", "gzip path/to/file", "gzip notes.txt"),
         ("compress a file", "compress x.txt", "gzip x.txt", "gzip x.txt"),
+        ("count all python files", "count *.rb files", r"find . -name \*.rb | wc -l", r"find . -name \*.py | wc -l"),
+        ("delete *.tmp", "delete .svn folders", "find . -name .svn -delete", "find . -name .svn -delete"),
+        ("kill the process named cat", "kill a process by name", "pkill process-name", "pkill cat"),
+        ("replace a with b", 'replace "x" with "y"', "sed s/x/y/ f", "sed s/a/b/ f"),
+        ("files over 2 GB", "files over a size", "find / -size +5000000c 2> e", "find / -size +2G 2> e"),
         ("the last 2 lines", "the last 9 lines of 90", "tail -n 9 x90", "tail -n 2 x90"),
         ("show it", "show that", "cat that", "cat that"),
     ],
@@ -106,9 +123,27 @@ def test_values_take_the_place_of_others(request_: str, known: str, line: str, e
 
 
 @pytest.mark.parametrize(
+    ("request_", "line", "expected"),
+    [
+        ("files over 1 GB", "find / -size +100M", "find / -size +1G"),
+        ("files over 1 GB", "find / -size +1024M", "find / -size +1024M"),
+        ("files over 1 GB", "find / -size +5k -size -9k", "find / -size +5k -size -9k"),  # which of them?
+        ("the last 50 lines", "tail -n 10 x | awk '{print $2}'", "tail -n 50 x | awk '{print $2}'"),
+        ("the last 50 lines", "tail -n 10 x 2>&1", "tail -n 50 x 2>&1"),
+        ("pdf files of 7 days", "find . -mtime -7 -name '*.html'", "find . -mtime -7 -name '*.pdf'"),
+        ("files", "ls -1 *.c", "ls -1 *.c"),
+    ],
+)
+def test_what_a_made_up_line_means_by_a_value_of_its_own(request_: str, line: str, expected: str) -> None:
+    assert complete(request_, line) == expected
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("find /var -size +10M", 0),
+        ("find /var -size +10485760c", 0),
+        ("find /var -size +1M 10> x", 1),
         ("find /var -size +10000k", 0),
         ("find /var -size +5M", 1),
         ("find . -size +5M", 2),
@@ -326,3 +361,52 @@ def test_the_model_is_told_near_requests_the_nearest_last_and_no_line_twice() ->
 
 def test_a_blank_line_is_no_answer() -> None:
     assert Answerer(Index([]), Writer(**{" ": -0.1})).answer("list") == []
+
+
+def test_what_is_like_nothing_known_is_not_answered() -> None:
+    index = Index([pair for pair in PAIRS if "size" in pair.request], Sizes())
+    assert index.knows("the larger files")
+    assert Answerer(index).answer("the larger files")
+    assert not index.knows("paint the files")
+    assert Answerer(index, Writer(ls=-0.1)).answer("paint the files") == []
+
+
+# --- harm ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("delete all core files", True),
+        ("get rid of empty folders", True),
+        ("Uninstalling a package", True),
+        ("stop the web server", True),
+        ("roll back the last migration", True),
+        ("empty the trash", True),
+        ("rm", True),
+        ("find empty files", False),
+        ("which process listens on port 8080", False),
+        ("show the format", True),  # said too often rather than too seldom: it only changes an order
+        ("list the alarms", False),
+        ("", False),
+    ],
+)
+def test_requests_that_ask_for_harm(request_: str, expected: bool) -> None:  # noqa: FBT001 - a cell of the table
+    assert harm.asked(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("rm notes.txt", True),
+        ("find . -name core -delete", True),
+        ("lsof -i :80 | awk '{print $2}' | xargs kill -9", True),
+        ("sudo pkill nginx", True),
+        ("mkfs.ext4 /dev/sda1", True),
+        ("lsof -i :80", False),
+        ("chmod +x a", False),
+        ("echo kill", False),
+    ],
+)
+def test_lines_that_harm(line: str, expected: bool) -> None:  # noqa: FBT001 - a cell of the table
+    assert harm.done(line, classify(line)) == expected

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assistant_core.engine import registry
-from assistant_core.engine.asking import Asker
+from assistant_core.engine.asking import FAMILIAR, Asker
 from assistant_core.engine.checks import Shell
 from assistant_core.engine.own import Own, closeness_of
 from assistant_core.engine.pairs import Pair
@@ -51,7 +51,7 @@ def environ_here(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(registry, "SHIPPED", tmp_path / "nowhere")
     known_requests.install(paths)
     (tmp_path / "bin").mkdir()
-    for name in ("bash", "du", "find", "git", "head", "ls", "rm", "sort", "tar", "touch", "wc", "echo"):
+    for name in ("bash", "du", "find", "git", "head", "ls", "python3", "rm", "sort", "tar", "touch", "wc", "echo"):
         (tmp_path / "bin" / name).touch(mode=0o755)
     manuals = Path(__file__).parent / "manuals"
     return {"HOME": str(tmp_path), "PATH": str(tmp_path / "bin"), "MANPATH": str(manuals)}
@@ -141,6 +141,18 @@ def test_what_is_made_up_and_would_destroy_comes_last(ask: Ask) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("request_", "first"),
+    [
+        ("show the folder with the photos", "ls -l"),
+        ("remove the folder with the photos", "rm -rf /srv/photos"),
+        ("get rid of the folder with the photos", "rm -rf /srv/photos"),
+    ],
+)
+def test_what_deletes_comes_first_only_where_that_was_asked(ask: Ask, request_: str, first: str) -> None:
+    assert lines(ask(request_, "ls -l"))[0] == first
+
+
 def test_lines_are_told_to_xonsh_as_it_reads_them_and_to_others_as_they_are(ask: Ask, xonsh: Shell) -> None:
     asked = "count the lines of all python files"
     assert lines(ask(asked))[0] == "find . -name '*.py' -exec wc -l '{}' ';'"
@@ -197,6 +209,12 @@ def test_spelling_and_what_worked_repair(paths: Paths, fix: Ask) -> None:
     assert (found.line, found.source, found.near) == ("tar -cf a.tar y", "history", "tar -cf a.tar y")
 
 
+def test_a_program_that_is_known_and_not_here_may_be_meant(paths: Paths, fix: Ask) -> None:
+    known_requests.install(paths, tuple(Pair(f"show containers {n}", "docker ps", "a") for n in range(FAMILIAR)))
+    [found] = fix("ls | dokcer ps").proposals
+    assert (found.line, found.missing) == ("ls | docker ps", ("docker",))
+
+
 def test_what_failed_or_was_deleted_repairs_nothing(paths: Paths, environ_here: dict[str, str], xonsh: Shell) -> None:
     ran(paths, ("deliver --to staging --fast", 0), ("deliver --to stagingg --fast", 2))
     asker, failed = Asker(paths, environ_here), Failure(line="deliver --to stagin --fast")
@@ -221,6 +239,10 @@ def test_new_commands_are_followed(paths: Paths, environ_here: dict[str, str], x
         ("ls /x", ("ls /x", "ls /"), ["ls /"]),  # the same again is no repair
         ("ls -r ~", ("rm -r ~",), []),  # more dangerous than what was meant
         ("gti status", ("git status --x", "git status"), ["git status", "git status --x"]),  # two agree on one
+        ("print(undefined)", ("print( -lundefined)",), []),  # it knows commands
+        ("python3 -c 'print(a)'", ("python3 -c 'print(b)'", "python3 -u -c 'print(a)'"), ["python3 -u -c 'print(a)'"]),
+        ("python3 -c 'print(1'", ("python3 -c 'print(1'", "python3 -c 'print(1)'"), ["python3 -c 'print(1)'"]),
+        ("ls -l | wc -z", ("ls -l | wc -l |",), []),  # no line
     ],
 )
 def test_what_the_model_takes_for_meant(fix: Ask, failed: str, made_up: tuple[str, ...], proposed: list[str]) -> None:

@@ -158,7 +158,7 @@ def test_the_model_that_completes_also_answers(paths: Paths, knowing: Path) -> N
     owner = Owner(lambda: Completion(paths, Training()))
     desk = Desk(paths, owner, Models)
     desk.prepare()
-    found = asked(desk, Question(text="visit it"))
+    found = asked(desk, Question(text="show the status"))
     assert found is not None
     assert {each.source for each in found.proposals} >= {"model"}
     assert not any("no model helps" in note for note in found.notes)

@@ -36,7 +36,7 @@ def run(args: Namespace, app: App) -> Answer:
     asked = Failure(line=text, exit_code=args.fix, cwd=_folder()) if args.fix else Question(text=text, cwd=_folder())
     answer = (None if names else _from_service(asked, app)) or _here(asked, names, app)
     shown = render.proposals(answer, shutil.get_terminal_size().columns, app.color)
-    lines = [] if answer.proposals else ["nothing is known that does this; other words may find it"]
+    lines = [] if answer.proposals else [render.NO_REPAIR if args.fix else render.NOTHING_KNOWN]
     return Answer(msgspec.to_builtins(answer), lines, code=int(not answer.proposals), rendered=shown)
 
 

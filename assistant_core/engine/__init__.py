@@ -6,7 +6,7 @@ digests      the sha256 of files that seldom change, remembered
 seal         sealed files, in the clear only in memory
 seal_key     the key that personal files are sealed with
 switch       which version answers, and how it came to that: deploy, roll back, look back
-trial        two versions side by side, and how much an adapter counts
+trial        two versions side by side
 progress     what training says of itself, in files
 
 The command model, and how it is asked:
@@ -35,7 +35,9 @@ directions   many of its rows in a quarter of the memory
 intents      what a request probably wants, as the shape of a line
 shape        what a line does, less what it does it to
 answer       a request -> the few lines that most probably do it, from all that is known of it
-values       what this request is about, put in the place of what another was about
+values       what a request is about: numbers, paths, patterns, names
+filling      those of this request in the place of another's
+harm         what is deleted or stopped, and whether anybody asked for that
 consensus    which few of many lines agree best with all of them
 own          what the user taught and ran
 spelling     a failed line -> the same with a slip of the finger undone

@@ -1,9 +1,9 @@
 """A request in words to the few lines that most probably do it.
 
-In: a request. Out: lines, best first, each with its probability and where it comes from. Several know something about
-it: the pairs whose requests are near; the intents, which tell what kind of line is wanted; the command model, which
-makes lines up. Each gives its opinion as a distribution over lines, those of pairs with the request's own values put
-in; the lines shown are those that agree best with the mean (assistant_core.engine.consensus). Whoever is not there is
+In: a request. Out: lines, best first, each with its probability and where it comes from. Several know something
+about it: the pairs whose requests are near; the intents, which tell what kind of line is wanted; the command model,
+which makes lines up. Each gives its opinion as a distribution over lines, with the request's own values put in; the
+lines shown are those that agree best with the mean (assistant_core.engine.consensus). Whoever is not there is
 left out.
 """
 
@@ -19,9 +19,10 @@ from typing import Literal, NamedTuple, Protocol
 
 from assistant_core.engine import prompt
 from assistant_core.engine.consensus import choose, mixed
+from assistant_core.engine.filling import complete, fill
 from assistant_core.engine.pairs import Index, Near, Pair
 from assistant_core.engine.prompt import Part
-from assistant_core.engine.values import fill, missing
+from assistant_core.engine.values import missing
 
 Source = Literal["found", "model"]
 
@@ -83,6 +84,8 @@ class Answerer:
 
         `directory`: its kind, as the command model was told it. The model stops after `deadline_s` seconds.
         """
+        if not self._index.knows(request):
+            return []
         known: dict[str, str] = {}
         blend, closeness = self._blend, self._index.closeness(request)
         near = self._index.nearest(request, blend.retrieved)
@@ -90,7 +93,7 @@ class Answerer:
         opinions = [
             (max(blend.found, closeness**blend.growth), self._found(request, near, known)),
             (blend.intended, self._intended(request, known)),
-            (blend.made_up, self._made_up(asked, deadline_s)),
+            (blend.made_up, self._made_up(request, asked, deadline_s)),
         ]
         return [
             Answer(line, probability, "found" if line in known else "model", known.get(line, ""))
@@ -108,14 +111,18 @@ class Answerer:
         likely = self._index.intended(request, self._blend.shapes)
         return _filled(request, known, ((pair, share**self._blend.intents_sharpness) for pair, share in likely))
 
-    def _made_up(self, parts: Sequence[Part], deadline_s: float) -> Mapping[str, float]:
+    def _made_up(self, request: str, parts: Sequence[Part], deadline_s: float) -> Mapping[str, float]:
         if self._model is None:
             return {}
         end, blend = time.monotonic() + deadline_s, self._blend
         lines = dict(self._model.candidates(parts, count=blend.generated, tokens=blend.tokens, deadline_s=deadline_s))
         left = end - time.monotonic()
         lines |= self._model.generate(parts, count=blend.generated, tokens=blend.tokens, deadline_s=left)
-        return {line: math.exp(blend.model_sharpness * score) for line, score in lines.items() if line.strip()}
+        opinion: defaultdict[str, float] = defaultdict(float)
+        for line, score in lines.items():
+            if line.strip():
+                opinion[complete(request, line)] += math.exp(blend.model_sharpness * score)
+        return opinion
 
 
 def _examples(near: Iterable[Near], count: int) -> list[tuple[str, str]]:

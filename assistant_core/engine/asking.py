@@ -14,11 +14,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from assistant_core.engine import checks, library, prompt, spelling
+from assistant_core.engine import checks, harm, library, prompt, spelling
 from assistant_core.engine.answer import Answerer, Source
 from assistant_core.engine.checks import Options, Shell
 from assistant_core.engine.fit import fitted
@@ -43,6 +44,7 @@ TOKENS: Final = 64  # longest repair
 RESEMBLES: Final = 0.6  # least likeness of a made-up repair to what failed
 ALIKE: Final = 6.0  # what full likeness is worth to it, as a natural log-probability
 LONGEST: Final = 1000  # characters of a question
+FAMILIAR: Final = 9  # known requests that a program answers, for it to be meant where it is not installed
 REHEARSED: Final = "list the files of a folder by size"
 ORIGINS: Final[Mapping[Source, Origin]] = {"found": "examples", "model": "model"}
 BASH: Final = "bash -c "
@@ -88,24 +90,42 @@ class Asker:
         nearest, near = _tried(lambda: self._own.fitting(text, rivals, OWN), (list[Known](), list[Known]()), notes)
         known = [Draft(self._typed(each.line, shell), ORIGINS[each.source], each.near) for each in answers]
         drafts = [*(Draft(*own) for own in taught + nearest), *known[:1], *(Draft(*own) for own in near), *known[1:]]
-        return self._shown(drafts, question.count, shell, notes, started)
+        return self._shown(drafts, question.count, shell, notes, started, harmless=not harm.asked(text))
 
     def fix(self, failure: Failure, shell: Shell, model: Generator | None = None) -> Proposals:
         """Return lines that were probably meant by the one that failed."""
         started, notes, line = time.monotonic(), list[str](), failure.line.strip()
         drafts = [Draft(*known) for known in _tried(lambda: self._own.repaired(line, WIDE), list[Known](), notes)]
-        drafts += [Draft(each, "spelling", line) for each in spelling.corrected(line, shell, self._manuals)]
+        corrected = spelling.corrected(line, shell, self._manuals, self._programs)
+        drafts += [Draft(each, "spelling", line) for each in corrected]
         if model is not None:
             drafts += [Draft(each, "model", line) for each in self._meant(line, shell, model)]
         votes = Counter(draft.line for draft in drafts)
         drafts.sort(key=lambda draft: -votes[draft.line])
         return self._shown([each for each in drafts if each.line != line], failure.count, shell, notes, started)
 
+    @cached_property
+    def _programs(self) -> frozenset[str]:
+        """Programs that known requests are answered with; they need not be here."""
+        first = Counter(pair.line.partition(" ")[0] for pair in self._library.pairs.pairs)
+        return frozenset(name for name, count in first.items() if count >= FAMILIAR)
+
     def _meant(self, line: str, shell: Shell, model: Generator) -> list[str]:
-        """Return what the model takes for meant: much like the line, able to run here, no more dangerous than it."""
+        """Return what the model takes for meant: much like the line, able to run here, no more dangerous than it.
+
+        It knows commands; code in other languages stays as it is, unless that was no code.
+        """
+        code, broken = checks.code(line), not checks.parses(line)
         said = model.candidates(prompt.repair(line), count=WIDE, tokens=TOKENS, deadline_s=MODEL_S)
         ranked = sorted(said, key=lambda pair: -(pair[1] + ALIKE * likeness(line, pair[0])))
-        alike = [each for each, _ in ranked if likeness(line, each) >= RESEMBLES and not checks.missing(each, shell)]
+        alike = [
+            each
+            for each, _ in ranked
+            if likeness(line, each) >= RESEMBLES
+            and checks.parses(each)
+            and (broken or checks.code(each) == code)
+            and not checks.missing(each, shell)
+        ]
         harmless = self._verdict(line, shell).decision == "allow"
         return [each for each in alike if not harmless or self._verdict(each, shell).decision == "allow"]
 
@@ -113,13 +133,23 @@ class Asker:
         """Return a line for bash as the user's shell must be told it."""
         return fitted(line, self._environ) if shell.aliases else line
 
-    def _shown(self, drafts: Iterable[Draft], count: int, shell: Shell, notes: list[str], started: float) -> Proposals:
-        """Return the first of the drafts, those first that can run here."""
+    def _shown(  # noqa: PLR0913 - the drafts, and what is asked of them
+        self,
+        drafts: Iterable[Draft],
+        count: int,
+        shell: Shell,
+        notes: list[str],
+        started: float,
+        *,
+        harmless: bool = False,
+    ) -> Proposals:
+        """Return the first of the drafts, those first that can run here, and if `harmless` those that harm nothing."""
         distinct: dict[str, Draft] = {}
         for draft in drafts:
             distinct.setdefault(draft.line.strip(), draft)
         distinct.pop("", None)
-        proposals = sorted((self._looked_at(draft, shell) for draft in distinct.values()), key=_doubts)[:count]
+        looked_at = [self._looked_at(draft, shell) for draft in distinct.values()]
+        proposals = sorted(looked_at, key=lambda each: _doubts(each, harmless=harmless))[:count]
         found = self._read(proposals, max(MANUALS_S - (time.monotonic() - started), PATIENCE_S))
         shown = [
             msgspec.structs.replace(each, options=known, unknown=unknown, manuals=pages)
@@ -159,12 +189,13 @@ class Asker:
         return list(found)
 
 
-def _doubts(proposal: Proposal) -> tuple[bool, bool, bool]:
+def _doubts(proposal: Proposal, *, harmless: bool) -> tuple[bool, bool, bool]:
     """Say what speaks against showing a line first, the worst before all; nothing against the user's own."""
     if proposal.source in ("taught", "history"):
         return False, False, False
     rash = proposal.source == "model" and proposal.verdict.decision == "block"
-    return not proposal.parsed, bool(proposal.missing), rash
+    harms = harmless and harm.done(proposal.line, proposal.verdict)
+    return not proposal.parsed, bool(proposal.missing), rash or harms
 
 
 def _tried(read: Callable[[], _T], nothing: _T, notes: list[str]) -> _T:

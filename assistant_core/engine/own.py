@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from assistant_core.engine.directions import Directions
-from assistant_core.engine.values import fill
+from assistant_core.engine.filling import fill
 from assistant_core.engine.wording import words
 from assistant_core.records import Origin
 from assistant_core.redact import MARK

@@ -109,6 +109,14 @@ def write(paths: Paths, record: Progress | Outcome | Look) -> None:
     replace_file(paths.training / _FILES[type(record)], msgspec.json.encode(record).decode())
 
 
+def in_words(run: Progress) -> str:
+    """Return how far a run is."""
+    steps = f", {run.done:,} of {run.total:,} steps" if run.total else ""
+    loss = "" if run.loss is None else f", loss {run.loss:.3f}"
+    speed = f", {run.tokens_per_s:,.0f} tokens/s" if run.tokens_per_s else ""  # 0 at the first step
+    return f"{run.phase}{steps}{loss}{speed}"
+
+
 def finish(paths: Paths) -> None:
     """Note that no run is under way, and that none is to be resumed."""
     (paths.training / _FILES[Progress]).unlink(missing_ok=True)

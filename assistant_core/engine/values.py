@@ -1,37 +1,58 @@
-"""What a request is about, put in the place of what another was about: numbers, paths, patterns, names.
+"""What a request is about: its numbers, amounts, paths, patterns, kinds of files and names; and which a line holds.
 
-In: a request, and a known pair of a request and its line. Out: the line with the values of the new request. A value
-of the known request that its line repeats is a slot; the new request's value of the same kind and place fills it,
-and a placeholder such as path/to/file takes what is left. What has no counterpart stays as it was.
+In: a request in words, a line. Out: values. The same words make the same values in every request, so that those of one
+can take the place of those of another (assistant_core.engine.filling).
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-Kind = Literal["number", "path", "pattern", "name"]
+Kind = Literal["number", "path", "pattern", "extension", "name"]
+
+_FILE_TYPES = {  # what files are called by -> their extension; further ones are called by their extension itself
+    "bash": "sh", "javascript": "js", "markdown": "md", "perl": "pl", "python": "py", "ruby": "rb", "rust": "rs",
+    "shell": "sh", "text": "txt", "typescript": "ts",
+}  # fmt: skip
+_EXTENSIONS = re.compile(
+    "avi|bak|bmp|bz2|c|cc|cfg|class|conf|cpp|css|csv|db|deb|docx?|flac|gif|go|gz|h|html?|ini|iso|jar|java|jpe?g|js|json"
+    "|log|md|mkv|mp3|mp4|o|odt|pdf|php|pl|png|ps|py|rar|rb|rpm|rs|sh|sql|svg|tar|tex|tgz|tmp|toml|ts|txt|war|wav|xlsx?"
+    "|xml|xz|ya?ml|zip"
+)
+_CALLED = "branch|container|database|group|host|image|package|process|remote|service|table|tag|user"
+_SOUGHT = r"search\ for|grep\ for|lines\ with|(?:containing|contains?|occurrences\ of)(?:\ the\ (?:word|text|string))?"
+_NO_NAME = (  # words that stand where a name may stand
+    r"(?:an?|all|any|and|are|by|called|each|every|files?|folders?|for|groups?|from|ids?|in|is|its?|lines?|lists?|names?"
+    r"|named|not|of|on|or|process(?:es)?|recursively|structures?|text|that|the|their|this|to|trees?|users?|was|words?"
+    r"|with)\b"
+)
+_ENDS = r"(?=[,.;]?$|[,;]?\ (?:and|as|at|by|for|from|in|inside|into|of|on|to|under|using|with|within)\b)"
 
 _VALUE = re.compile(
-    r"""(?P<quote>["'`]) (?P<quoted>[^"'`]+) (?P=quote)
-      | (?P<pattern> [^\s,;"'`]*[*?][^\s,;"'`]+ | (?<!\w)\.[a-zA-Z]\w{0,6}\b )
-      | (?P<path> (?:~|\.{1,2}|\$\w+|[\w.-]+)?/[^\s,;:"'`()]+ | \$\w+ | \b[\w-]+\.[a-zA-Z]\w{0,6}\b )
-      | (?P<number> \d+ ) (?: \s? (?P<unit> [kKmMgGtT] ) (?:[bB]|ilobytes?|egabytes?|igabytes?)? )? (?! \w | \.\d ) """,
+    rf"""(?P<quote>["'`]) (?P<quoted>[^"'`]+) (?P=quote)
+      | (?P<pattern> [^\s,;"'`]*[*?][^\s,;"'`]+ | (?<!\w)\.[a-zA-Z]\w{{0,6}}\b )
+      | (?P<path> (?:~|\.{{1,2}}|\$\w+|[\w.-]+)?/[^\s,;:"'`()]+ | \$\w+ | \b[\w-]+\.[a-zA-Z]\w{{0,6}}\b )
+      | (?P<number> \d+ ) (?: \s? (?P<unit> [kKmMgGtT] ) (?:[bB]|ilobytes?|egabytes?|igabytes?)? )? (?! \w | \.\d )
+      | \b (?P<type> [A-Za-z]\w* )\ (?=(?:source\ )?(?:files?|scripts?|images?)\b)
+      | \b (?:named|called)\ (?!{_NO_NAME}) (?P<named> \w[\w@.-]*\b )
+      | \b (?:{_CALLED})\ (?!{_NO_NAME}) (?P<called> \w[\w@-]*\b ) {_ENDS}
+      | \b (?:{_SOUGHT})\ (?!{_NO_NAME}) (?P<sought> \w[\w@-]*\b ) {_ENDS}
+      | \b replace\ (?P<old> \w+ )\ (?:with|by)\ (?P<new> \w+ )\b""",
     re.VERBOSE,
 )
-_PLACEHOLDER = re.compile(r"(?<![\w/.])path/to/[\w./*-]+")
-_START = re.compile(r"^(find )(\.|/|~|\./)(?= |$)")  # where find begins, when nothing else was asked
-_PLAIN = re.compile(r"[\w@%+=:,./~$*?-]+")  # needs no quotes, or would lose its meaning in them
+AMOUNT = re.compile(r"(?<![\w$./{&>-])(?P<sign>[+-]?)(?P<number>\d+)(?P<unit>[ckMGT]?)(?![\w.>/}])")  # in a line
+_BYTES = {"c": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_NEARLY = 0.1  # a megabyte is a million bytes to some
 
 
 class Value(NamedTuple):
     """A value told in a request; `unit` of a number is one letter, such as "k", or ""."""
 
     kind: Kind
-    text: str
+    text: str  # of an extension without its dot
     unit: str = ""
 
 
@@ -43,69 +64,58 @@ def values(request: str) -> tuple[Value, ...]:
 
 def missing(request: str, line: str) -> int:
     """Return how many values of `request` do not stand in `line`."""
-    return sum(value.text.strip("*") not in line for value in values(request))
+    return sum(not stands(value, line) for value in values(request))
 
 
-def fill(request: str, known: str, line: str) -> str:
-    """Return `line`, which answers the request `known`, with the values of `request` in the place of its own."""
-    ours, theirs = values(request), values(known)
-    changes, used = _changes(ours, theirs, line)
-    left = [value.text for value in ours if value.kind == "path" and value not in used]
-    filled = _replaced(line, changes)
-    if left and _PLACEHOLDER.search(filled):
-        rest = iter(left)
-        return _PLACEHOLDER.sub(lambda found: next(rest, found[0]), filled)
-    if left and not any(value.kind == "path" for value in theirs):
-        return _START.sub(lambda found: found[1] + left[0], filled)
-    return filled
+def stands(value: Value, line: str) -> bool:
+    """Say whether `line` holds `value`; an amount of bytes may be told in another unit."""
+    match value.kind:
+        case "number" if value.unit:
+            wanted = int(value.text) * _BYTES[value.unit]
+            found = (int(each["number"]) * _BYTES[(each["unit"] or "c").lower()] for each in AMOUNT.finditer(line))
+            return any(abs(each - wanted) <= _NEARLY * wanted for each in found)
+        case "number":
+            return re.search(rf"(?<![\w.]){value.text}(?![\d>])", line) is not None
+        case "extension":
+            return re.search(rf"(?<=[\w*\\])\.{re.escape(value.text)}\b", line) is not None
+        case _:
+            return value.text.strip("*") in line
 
 
 def _values(request: str) -> Iterator[Value]:
     for found in _VALUE.finditer(request):
-        if found["quoted"]:
-            yield Value(_kind(found["quoted"]), found["quoted"])
-        elif found["number"]:
-            yield Value("number", found["number"], (found["unit"] or "").lower())
-        elif found["pattern"]:
-            yield Value("pattern", found["pattern"].rstrip("."))
-        else:
-            yield Value("path", found["path"].rstrip("."))
+        match found.lastgroup:
+            case "quote" | "quoted":
+                yield _quoted(found["quoted"])
+            case "number" | "unit":
+                yield Value("number", found["number"], (found["unit"] or "").lower())
+            case "pattern":
+                yield _pattern(found["pattern"].rstrip("."))
+            case "path":
+                yield Value("path", found["path"].rstrip("."))
+            case "type":
+                yield from _typed(found["type"].lower())
+            case "new":
+                yield from (Value("name", found["old"]), Value("name", found["new"]))
+            case kind:
+                yield Value("name", found[kind or 0])
 
 
-def _kind(quoted: str) -> Kind:
-    if quoted.isdecimal():
-        return "number"
-    if any(mark in quoted for mark in "*?"):
-        return "pattern"
-    return "path" if "/" in quoted or re.fullmatch(r"[\w-]+\.\w+", quoted) else "name"
+def _typed(word: str) -> Iterator[Value]:
+    if word in _FILE_TYPES or _EXTENSIONS.fullmatch(word):
+        yield Value("extension", _FILE_TYPES.get(word, word))
 
 
-def _changes(ours: Sequence[Value], theirs: Sequence[Value], line: str) -> tuple[list[tuple[Value, Value]], set[Value]]:
-    """Return (theirs, ours) for each slot of the line that has a counterpart, and which of ours are used."""
-    changes: list[tuple[Value, Value]] = []
-    for kind in dict.fromkeys(value.kind for value in theirs):
-        slots = dict.fromkeys(value for value in theirs if value.kind == kind and value.text in line)
-        fillers = dict.fromkeys(value for value in ours if value.kind == kind)
-        changes += zip(slots, fillers, strict=False)
-    return changes, {value for _, value in changes}
+def _quoted(text: str) -> Value:
+    if text.isdecimal():
+        return Value("number", text)
+    if any(mark in text for mark in "*?") or re.fullmatch(r"\.\w{1,7}", text):
+        return _pattern(text)
+    return Value("path" if "/" in text or re.fullmatch(r"[\w-]+\.\w+", text) else "name", text)
 
 
-def _replaced(line: str, changes: list[tuple[Value, Value]]) -> str:
-    if not changes:
-        return line
-    by_text = {old.text: new for old, new in changes}
-    longest_first = "|".join(re.escape(text) for text in sorted(by_text, key=len, reverse=True))
-
-    def filled(found: re.Match[str]) -> str:
-        new, unit = by_text[found["text"]], found["unit"] or ""
-        if unit and new.unit:
-            unit = "k" if new.unit == "k" else new.unit.upper()  # as find and dd write them
-        return _quoted(new.text, line, found.start()) + unit
-
-    return re.sub(rf"(?<!\w)(?P<text>{longest_first})(?:(?<=\d)(?P<unit>[kMGT])?(?!\d)|(?<!\d)(?!\w))", filled, line)
-
-
-def _quoted(text: str, line: str, at: int) -> str:
-    """Return `text` as it must stand at `at` in `line`: quoted if it has to be and is not yet."""
-    inside = any(line[:at].count(quote) % 2 for quote in "\"'")
-    return text if inside or _PLAIN.fullmatch(text) else shlex.quote(text)
+def _pattern(text: str) -> Value:
+    extension = re.fullmatch(r"(\*?)\.([A-Za-z]\w{0,6})", text)
+    if extension and (extension[1] or _EXTENSIONS.fullmatch(extension[2])):  # .profile is a file
+        return Value("extension", extension[2])
+    return Value("pattern", text)
