@@ -17,6 +17,7 @@ from assistant_core.engine.prompt import Piece, number
 from training import forgetting, publicset, reopen
 from training.corpus import harmless
 from training.examples import encode
+from training.measuring import Steps
 from training.tokenizer import Tokenizer
 
 REQUEST = number(Piece.REQUEST)
@@ -69,10 +70,17 @@ def test_a_model_goes_as_far_as_it_does_not_forget(noise: float, part: float, tm
         value.data += noise * torch.randn_like(value)
     (tmp_path / "model").mkdir()
     trained = model.model.norm.weight.detach().clone()
+    told: list[tuple[int, int]] = []
+    steps = Steps(lambda done, total: told.append((done, total)))
     went = forgetting.export_blend(
-        model, before, SHIPPED / "command.gguf", SHIPPED / "tokenizer.model", tmp_path / "model"
+        model, before, SHIPPED / "command.gguf", SHIPPED / "tokenizer.model", tmp_path / "model", steps=steps
     )
     assert went == part
+    tries = 2 + forgetting.PARTS.index(part)
+    requests = sum(row.task == "request" for row in ROWS)
+    asked = tries * -(-requests // forgetting.KEPT_BACK)
+    assert told[-1] == (asked, asked)
+    assert len(told) == tries + asked
     written = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "model/command.gguf").tensors}
     norm = written["output_norm.weight"]
     expected = before["model.norm.weight"].lerp(trained, part)

@@ -102,7 +102,9 @@ def test_a_scheduled_run_pauses_and_goes_on(fake: Environ, paths: Paths, tmp_pat
         machine(tmp_path, power=BATTERY)
         until(lambda: (now := progress.read(paths, Progress)) and now.paused)
         process.terminate()
-        assert process.wait() == job.INTERRUPTED
+        said = process.communicate()[0].decode().splitlines()
+        assert process.returncode == job.INTERRUPTED
+    assert [line.partition("it waits: ")[2] for line in said[:4]] == ["", "", "on battery", ""]
     assert job.resumable(paths)
 
 

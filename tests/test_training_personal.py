@@ -32,7 +32,7 @@ from assistant_core.engine.prompt import Piece
 from assistant_core.errors import ModelError, TrainingError
 from assistant_core.records import Command
 from assistant_core.settings import Paths, Settings, Training
-from training import deploy, job, personal, publicset, reopen, safety, tokenizer
+from training import deploy, job, measuring, personal, publicset, reopen, safety, tokenizer
 from training import seal as sealing
 from training.idle import Gate
 from training.job import Job, OutOfTimeError
@@ -96,7 +96,7 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(personal, "LEARNING_RATE", 5e-3)
         patch.setattr(personal, "MEASURED", 40)
-        patch.setattr(personal, "OBSERVED", 40)
+        patch.setattr(measuring, "OBSERVED", 40)
         patch.setattr(publicset, "fixed", lambda: fixed)
         patch.setattr(publicset, "learning", lambda: learning)
         patch.setattr(safety, "items", lambda: items)

@@ -70,6 +70,14 @@ def test_a_run_that_was_killed_goes_on_from_its_last_whole_checkpoint(tmp_path: 
     assert same(whole, resumed)
 
 
+def test_a_run_prints_nothing_of_its_own(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, PROGRAM, tmp_path, "12", "8"], env=environment(), check=False, capture_output=True, text=True
+    )
+    assert list(tmp_path.glob("checkpoint-*"))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
 def test_two_processes_make_the_run_of_one(tmp_path: Path) -> None:
     one, _ = run(tmp_path / "one", 12, 8)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]

@@ -70,11 +70,11 @@ except TrainingError as error:
 
 QUICK = """\
 import sys
-from training import __main__, job, personal, publicset, safety
+from training import __main__, job, measuring, personal, publicset, safety
 
 learning, items = publicset.learning()[:200], safety.items()[::8]
 publicset.FIXED, publicset.learning, safety.items = 10, lambda: learning, lambda: items
-personal.LEARNING_RATE, personal.MEASURED, personal.OBSERVED = 5e-3, 40, 40
+personal.LEARNING_RATE, personal.MEASURED, measuring.OBSERVED = 5e-3, 40, 40
 job.LOWEST = 0  # a busy machine would starve it
 sys.exit(__main__.main())
 """

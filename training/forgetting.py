@@ -1,8 +1,8 @@
 """What keeps a model that learns one user's lines from forgetting everybody's.
 
-In: the public rows that ship, a model before and after training. Out: rows to learn again beside the user's own; the
-trained model, as far on its way from what it was as it forgets little. How far is tried on public requests that are
-neither learnt again nor those that the decision is made by.
+In: the public rows that ship, a model before and after training, whom to tell. Out: rows to learn again beside the
+user's own; the trained model, as far on its way from what it was as it forgets little. How far is tried on public
+requests that are neither learnt again nor those that the decision is made by.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from assistant_core.engine.command import CommandModel
 from training import deploy, examples, export, neighbours, publicset
 from training.corpus import harmless
+from training.measuring import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from training.examples import Example
+    from training.measuring import Steps
     from training.model import CommandLlama
     from training.records import Row
     from training.tokenizer import Tokenizer
@@ -51,8 +52,8 @@ def replayed(words: Tokenizer, own: int) -> Iterator[Example]:
             yield example
 
 
-def export_blend(
-    model: CommandLlama, before: Mapping[str, torch.Tensor], base: Path, words: Path, folder: Path
+def export_blend(  # noqa: PLR0913 - the model before and after, where it goes, and who is told
+    model: CommandLlama, before: Mapping[str, torch.Tensor], base: Path, words: Path, folder: Path, *, steps: Steps
 ) -> float:
     """Write `folder`/command.gguf, and return which part of the way from `before` to `model` it went.
 
@@ -60,7 +61,7 @@ def export_blend(
     models of one descent keep most of what either can: Wortsman et al., Robust fine-tuning of zero-shot models
     (arXiv 2109.01903). Leaves its weights in `model` and in `folder`/../weights.
     """
-    known = _remembered(base)
+    known = _remembered(base, steps)
     after = {name: value.detach().clone() for name, value in model.named_parameters()}
     for part in PARTS:
         for name, value in model.named_parameters():
@@ -68,14 +69,16 @@ def export_blend(
         weights = folder.with_name("weights")
         model.save_pretrained(weights)
         export.to_gguf(weights, words, folder / "command.gguf")
-        if _remembered(folder / "command.gguf") >= known - TOLERATED:
+        if _remembered(folder / "command.gguf", steps) >= known - TOLERATED:
             break
     return part
 
 
-def _remembered(gguf: Path) -> float:
-    with closing(CommandModel(gguf)) as model:
-        return publicset.score(model, _kept_back())
+def _remembered(gguf: Path, steps: Steps) -> float:
+    rows = _kept_back()
+    steps.expect(len(rows))
+    with closing(Asked(gguf, steps.one)) as model:
+        return publicset.score(model, rows)
 
 
 def _kept_back() -> list[Row]:

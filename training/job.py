@@ -1,7 +1,8 @@
 """One run of training as a process: alone, lowered, limited, resumable, and telling how far it is.
 
-In: the settings and a pipeline, which is given the Job. Out: `progress.json` while it runs, `last_run.json` after it,
-and an exit code. The pipeline asks `job.gate.wait()` between two steps and `job.report(…)`s them.
+In: the settings and a pipeline, which is given the Job. Out: `progress.json` and what stderr shows while it runs,
+`last_run.json` after it, and an exit code. The pipeline asks `job.gate.wait()` between two steps and `job.report(…)`s
+them.
 
 Ctrl-C and SIGTERM end a run as stopped, and so does a pipeline that is out of time: the next one goes on in the same
 folder. So it does after one that was killed, by the limit on its time or by anything else. The limit is the kernel's:
@@ -18,7 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 import msgspec
@@ -33,6 +34,7 @@ from training.idle import Gate, Watch
 STEPPING: Final = 0.8  # share of the time after which the gate is shut: the rest is for measuring and deploying
 LOST: Final = 3  # attempts at one run that were killed or lost their machine, before it is begun anew
 REPORT_S: Final = 1.0  # between two reports that are written
+LINE_S: Final = 30.0  # between two lines of one phase where no terminal shows them
 LOWEST: Final = 19  # nice
 THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 INTERRUPTED: Final = 130  # as a shell reports SIGINT
@@ -40,6 +42,36 @@ INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
 class OutOfTimeError(TrainingError):
     """The time is up before the work is done; the run is stopped, and the next one goes on from there."""
+
+
+class _Line:
+    """How far the run is, on stderr: one line that is written over on a terminal, elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._last: tuple[str, bool] | None = None
+        self._written = 0.0
+
+    def show(self, now: Progress) -> None:
+        """Tell; where every line stays, only what is new or was told a while ago."""
+        text = f"run {now.run}: {progress.in_words(now)}{f', it waits: {now.paused}' if now.paused else ''}"
+        what = now.phase, bool(now.paused)
+        if self._terminal:
+            self._write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
+        elif what != self._last or time.monotonic() - self._written >= LINE_S:
+            self._write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+            self._last, self._written = what, time.monotonic()
+
+    def clear(self) -> None:
+        """Make room for other text."""
+        if self._terminal:
+            self._write("\r\x1b[K")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        with suppress(OSError):  # nobody reads it any more, and the run goes on
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 class Job:
@@ -55,6 +87,7 @@ class Job:
         self._places = places
         self._progress = began
         self._written = 0.0
+        self._line = _Line()
         self._write()
 
     def report(
@@ -91,6 +124,10 @@ class Job:
             decisions=tuple(self._decisions),
         )
 
+    def close(self) -> None:
+        """Show no more how far the run is."""
+        self._line.clear()
+
     def _paused(self, reason: str) -> None:
         self._progress = msgspec.structs.replace(self._progress, paused=reason)
         self._write()
@@ -99,6 +136,7 @@ class Job:
         self._written = time.monotonic()
         self._progress = msgspec.structs.replace(self._progress, updated_ns=time.time_ns())
         progress.write(self._places, self._progress)
+        self._line.show(self._progress)
 
 
 def work(places: Paths, settings: Settings, pipeline: Callable[[Job], object], watch: Watch | None = None) -> int:
@@ -187,7 +225,8 @@ def _attempt(pipeline: Callable[[Job], object], job: Job) -> tuple[State, str]:
     """Run `pipeline`; whatever an interrupt turns into on its way up, the run was stopped."""
     with _interruptible() as interrupted:
         try:
-            pipeline(job)
+            with closing(job):
+                pipeline(job)
         except KeyboardInterrupt:
             return "stopped", ""
         except OutOfTimeError as error:

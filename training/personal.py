@@ -24,8 +24,7 @@ import numpy as np
 import torch
 
 from assistant_core.engine import registry
-from assistant_core.engine.calibration import SCORE, Calibration
-from assistant_core.engine.command import CommandModel
+from assistant_core.engine.calibration import SCORE
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
 from assistant_core.errors import TrainingError
@@ -33,13 +32,12 @@ from assistant_core.redact import MARK
 from assistant_core.settings import private_directory
 from assistant_core.store import Store
 from training import (
-    calibrate,
     deploy,
     examples,
     forgetting,
+    measuring,
     publicset,
     reopen,
-    safety,
     seal,
     shards,
     tokens,
@@ -49,15 +47,14 @@ from training import tokenizer as vocabulary
 from training.corpus import Machine, Skips, guard, read, store
 from training.deploy import Comparison
 from training.evaluate import tasks
-from training.evaluate.model import CommandPredictor
-from training.evaluate.tasks import Measure
 from training.examples import Example, Packed
 from training.job import OutOfTimeError
+from training.measuring import Steps
 from training.records import Row
 from training.trainer import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from assistant_core.settings import Paths, Settings
@@ -73,7 +70,6 @@ DRIFT = 0.5  # more tokens a byte than usual, from which on a vocabulary of its 
 PUBLIC = "public_before"  # of a card's scores: the best on the fixed public set of the versions before it
 USUAL = "tokens_per_byte"  # of a card's scores: what the vocabulary needs for what it was learnt from
 MEASURED = 300  # of the user's newest lines, about, that are typed to measure
-OBSERVED = 1500  # questions from which the calibration is fitted
 VOCABULARY = "tokenizer.model"
 CONTEXTS, SET = "contexts.npz", "set.msgpack"  # what a run learns from and is measured by, kept until it ends
 
@@ -138,7 +134,7 @@ def _trained(job: Job, user: User, clear: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         shutil.copyfile(words.file, folder / VOCABULARY)
-        learnt = forgetting.export_blend(model, before, base.gguf, words.file, folder)
+        learnt = forgetting.export_blend(model, before, base.gguf, words.file, folder, steps=_steps(job, "export"))
         job.report("measuring")
         comparison, card = _measured(job, base, folder, held, learnt)
         job.report("deciding")
@@ -274,21 +270,18 @@ def _watcher(job: Job) -> Watcher:
     return watch
 
 
-class _Scores(NamedTuple):
-    """What a model was measured to do."""
-
-    saved: Measure
-    public: float
-    safe: safety.Result
-    calibration: Calibration
+def _steps(job: Job, phase: str) -> Steps:
+    return Steps(lambda done, total: job.report(phase, done, total))
 
 
 def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -> tuple[Comparison, Card]:
     """Put both models to the user's newest lines, the public set and the safety set."""
     threads = torch.get_num_threads()
     shown = tuple(piece.value for piece in Piece)
-    before = _scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()))
-    after = _scores(folder / "command.gguf", held.rows, shown)
+    steps = _steps(job, "measuring")
+    steps.expect(2 * measuring.expected(held.rows))
+    before = measuring.scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()), steps)
+    after = measuring.scores(folder / "command.gguf", held.rows, shown, steps)
     difference = tasks.better(after.saved, before.saved)
     public = max(before.public, base.model.card.scores.get(PUBLIC, 0))  # else a point might be lost each night
     comparison = Comparison(
@@ -332,25 +325,6 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -
     )
     seal.write(job.folder / "result.json", msgspec.json.format(msgspec.json.encode(card)))
     return comparison, card
-
-
-def _scores(gguf: Path, rows: list[Row], trained: Sequence[str]) -> _Scores:
-    """Measure a model on `rows`, without telling it what it has no pieces for."""
-    known = [
-        msgspec.structs.replace(
-            row,
-            exits=row.exits if Piece.EXIT in trained else (),
-            directory=row.directory if Piece.DIRECTORY in trained else "",
-        )
-        for row in rows
-    ]
-    with closing(CommandModel(gguf)) as model:
-        return _Scores(
-            saved=tasks.typing(CommandPredictor(model), known)["saved by line"],
-            public=publicset.score(model),
-            safe=safety.check(model),
-            calibration=calibrate.fit(calibrate.observe(model, known, most=OBSERVED)),
-        )
 
 
 def _forget(folder: Path) -> None:

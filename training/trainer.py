@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from assistant_core.errors import TrainingError
 from training import curves, optimizer
@@ -62,6 +63,8 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
     """
     if not len(learning.tokens):
         raise TrainingError("nothing to learn from: no example fits a context")
+    disable_progress_bar()  # type: ignore[no-untyped-call] # of each file of weights: the watcher tells how far it is
+    set_verbosity_error()  # type: ignore[no-untyped-call] # as it warns of how it looks for checkpoints, each time
     set_seed(plan.seed)
     if plan.steps >= COMPILING_PAYS if plan.compile is None else plan.compile:
         model.model.compile()
@@ -74,6 +77,7 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
         callbacks=[watch],
         optimizers=(optimizer.build(model, plan.learning_rate, plan.weight_decay), None),
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=checkpoint(folder))
     if trainer.state.global_step < plan.steps:
         _end(trainer)

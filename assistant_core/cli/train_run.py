@@ -12,7 +12,9 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from assistant_core.cli import console
@@ -31,6 +33,9 @@ SCHEDULE = (sys.executable, "-P", "-m", "training.schedule")
 START_S = 60.0  # longest wait for a run to begin
 STOP_S = (20.0, 5.0)  # the same for its end, by SIGTERM and by SIGKILL
 LOOK_S = 0.02
+STALE_S = 30.0  # after which it is said how long nothing moved
+NEEDED_COMMANDS = 2  # one to learn from, one to measure by; a run itself looks closer
+_DAY_NS = 86_400 * 10**9
 
 
 # --- a run -----------------------------------------------------------------------------------------------------
@@ -46,10 +51,50 @@ def now(args: Namespace, app: App) -> Answer:
         raise TrainingError(f"training needs {', '.join(absent)}: pip install '{APPLICATION}[train]'")
     if pid := progress.running(app.paths):
         raise TrainingError(f"a run is under way (pid {pid}); `assistant train status` shows it, `stop` ends it")
+    if app.settings().record.private:
+        raise TrainingError("private mode is on and nothing is learned; `assistant private off` ends it")
+    if not progress.read(app.paths, progress.Progress):  # what is to be gone on with has its lines already
+        _enough(app)
     if args.foreground:
-        return Answer({}, code=subprocess.run(PROGRAM, env=dict(app.environ), check=False).returncode)
+        return _here(app)
     pid, log = start(app, PROGRAM), progress.log_file(app.paths)
     return Answer({"pid": pid, "log": str(log)}, [f"a run has begun, process {pid}; `:train status` shows it; {log}"])
+
+
+def _enough(app: App) -> None:
+    """Raise TrainingError where a run would find nothing to learn from, as far as that shows at once."""
+    today = time.time_ns() // _DAY_NS
+    with app.history() as store:
+        rows = store.ranking_rows() if store else iter(())
+        closed = (row for row in rows if row.started_ns is not None and row.started_ns // _DAY_NS < today)
+        found = len(list(islice(closed, NEEDED_COMMANDS)))
+    if found < NEEDED_COMMANDS:
+        remembered = _counts(app)["commands"]
+        raise TrainingError(
+            f"too little to learn from: {found} of {remembered:,} commands remembered ran on a day that is over (UTC), "
+            f"{NEEDED_COMMANDS} are needed; wait a day, or `assistant import` a history that has times"
+        )
+
+
+def _here(app: App) -> Answer:
+    """Run on this terminal, to the end; answer with what came of it."""
+    import msgspec  # noqa: PLC0415 - not needed for --help
+
+    from assistant_core.engine import progress  # noqa: PLC0415 - not needed for --help
+
+    began_ns = time.time_ns()
+    with subprocess.Popen(PROGRAM, env=dict(app.environ)) as process:
+        while process.poll() is None:
+            with suppress(KeyboardInterrupt):  # the run gets it as well, and has to write down how it ends
+                process.wait()
+    if process.returncode < 0 and sys.stderr.isatty():
+        sys.stderr.write("\n")  # one that was killed leaves its line of progress
+    lines: list[str | Styled] = []
+    if (left := progress.read(app.paths, progress.Progress)) and left.updated_ns >= began_ns:
+        lines += _under_way(None, left, app)
+    if (last := progress.read(app.paths, progress.Outcome)) and last.ended_ns >= began_ns:
+        lines += _last(msgspec.structs.replace(last, error=""))  # which the run itself has told
+    return Answer({}, lines, process.returncode)
 
 
 def missing(modules: Sequence[str]) -> list[str]:
@@ -104,7 +149,9 @@ def stop(_: Namespace, app: App) -> Answer:
             break
     else:
         raise TrainingError(f"the run (pid {pid}) does not end, not even by SIGKILL; `ps {pid}` may say why")
-    return Answer({"stopped": True, "pid": pid}, ["stopped; the next run goes on from there"])
+    left = progress.read(app.paths, progress.Progress)
+    over = "it has ended, and there is nothing to go on with; `assistant train status` says what came of it"
+    return Answer({"stopped": True, "pid": pid}, [f"stopped; {_goes_on(left, app)}" if left else over])
 
 
 # --- what there is to know -------------------------------------------------------------------------------------
@@ -125,7 +172,7 @@ def status(_: Namespace, app: App) -> Answer:
     return Answer(
         msgspec.to_builtins(data) | {"learned_from": counts, "versions": versions},
         [
-            *_under_way(pid, under_way),
+            *_under_way(pid, under_way, app),
             *_last(last),
             *((f"a scheduled run was left out at {console.moment(look.at_ns)}: {look.reason}",) if look else ()),
             "there is to learn from:",
@@ -136,17 +183,27 @@ def status(_: Namespace, app: App) -> Answer:
     )
 
 
-def _under_way(pid: int | None, run: "Progress | None") -> list[str | Styled]:
+def _under_way(pid: int | None, run: "Progress | None", app: App) -> list[str | Styled]:
+    from assistant_core.engine import progress  # noqa: PLC0415 - not needed for --help
+
     if run is None:
         return ["a run begins"] if pid else ["no run is under way"]
     if pid is None:
-        return [Styled(f"run {run.run} did not come to its end ({run.phase}); the next one goes on from there", "warn")]
-    steps = f", {run.done:,} of {run.total:,} steps" if run.total else ""
-    loss = "" if run.loss is None else f", loss {run.loss:.3f}"
-    speed = "" if run.tokens_per_s is None else f", {run.tokens_per_s:,.0f} tokens/s"
-    since = console.span(time.time_ns() - run.started_ns)
-    lines: list[str | Styled] = [f"run {run.run}, process {pid}, since {since}: {run.phase}{steps}{loss}{speed}"]
+        return [Styled(f"run {run.run} did not come to its end ({run.phase}); {_goes_on(run, app)}", "warn")]
+    now = time.time_ns()
+    since, still_ns = console.span(now - run.started_ns), now - run.updated_ns
+    still = f", last moved {console.span(still_ns)} ago" if still_ns > STALE_S * 1e9 else ""
+    lines: list[str | Styled] = [f"run {run.run}, process {pid}, since {since}: {progress.in_words(run)}{still}"]
     return [*lines, Styled(f"it waits: {run.paused}", "warn")] if run.paused else lines
+
+
+def _goes_on(run: "Progress", app: App) -> str:
+    """Say how to go on with a run that was ended; what a sealed one has learnt is never on the disk."""
+    from assistant_core.engine import seal  # noqa: PLC0415 - not needed for --help
+
+    sealed = any(seal.is_sealed(file) for file in (app.paths.training / "runs" / run.run).glob("*") if file.is_file())
+    memory = "; until then its weights are in memory, and it begins anew if the machine restarts" if sealed else ""
+    return f"`assistant train now`, or the next scheduled run, goes on from there{memory}"
 
 
 def _last(run: "Outcome | None") -> list[str | Styled]:
