@@ -54,6 +54,16 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path) -> No
     assert same(whole, parts)
 
 
+def test_a_run_that_had_ended_changes_nothing(tmp_path: Path) -> None:
+    whole, _ = run(tmp_path, 7, 8)  # not at the end of an epoch
+    before = losses(tmp_path)
+    again, finished = run(tmp_path, 7, 8)
+    assert finished == tmp_path / "model"
+    assert same(whole, again)
+    assert losses(tmp_path) == before
+    assert not (tmp_path / "checkpoint-8").exists()
+
+
 def test_a_run_that_was_killed_goes_on_from_its_last_whole_checkpoint(tmp_path: Path) -> None:
     whole, _ = run(tmp_path / "whole", 12, 8)
     process = subprocess.Popen([sys.executable, PROGRAM, tmp_path / "killed", "12", "8"], env=environment())

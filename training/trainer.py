@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from safetensors.torch import load_model
 from torch.utils.data import Dataset
-from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from assistant_core.errors import TrainingError
@@ -59,7 +62,8 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
 ) -> Path | None:
     """Train `model` in place and return the folder of its weights; None if the watcher ended the run before its end.
 
-    Goes on from the last checkpoint in `folder`. Raises TrainingError if there is nothing to learn from.
+    Goes on from the last checkpoint in `folder`, and no further where that is the end. Raises TrainingError if there
+    is nothing to learn from.
     """
     if not len(learning.tokens):
         raise TrainingError("nothing to learn from: no example fits a context")
@@ -78,7 +82,8 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
         optimizers=(optimizer.build(model, plan.learning_rate, plan.weight_decay), None),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=checkpoint(folder))
+    if not _ended(trainer, model, newest := checkpoint(folder)):
+        trainer.train(resume_from_checkpoint=newest)
     if trainer.state.global_step < plan.steps:
         _end(trainer)
         return None
@@ -91,6 +96,18 @@ def train(  # noqa: PLR0913 - data in, model in, place, plan, watcher
         curves.write(trainer.state.log_history, folder / "curves.html")
     _end(trainer)
     return folder / "model"
+
+
+def _ended(trainer: Trainer, model: CommandLlama, newest: str | None) -> bool:
+    """Say whether the checkpoint is that of the last step, and take its weights then; transformers would go on."""
+    if newest is None:
+        return False
+    state = TrainerState.load_from_json(os.path.join(newest, TRAINER_STATE_NAME))  # noqa: PTH118 - texts, as it wants
+    if state.global_step < trainer.args.max_steps:
+        return False
+    load_model(model, os.path.join(newest, SAFE_WEIGHTS_NAME))  # noqa: PTH118 - as above
+    trainer.state = state
+    return True
 
 
 def _end(trainer: Trainer) -> None:
