@@ -7,15 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # no stubs; transformers brings it
 
 from training import __main__ as training
+from training.model import SIZES
 
 DOCKER = Path(__file__).parent.parent / "training" / "docker"
 ENTRY = DOCKER / "entrypoint.sh"
+DOCKERFILE = DOCKER / "Dockerfile"
 TOOLS = Path(sys.executable).parent  # linters that pip installed
 
 DEFAULTS = {
@@ -111,6 +114,13 @@ def test_several_machines_meet_at_one(machine: dict[str, str]) -> None:
     [
         ({"PROCESSES": "two"}, "PROCESSES is 'two'; expected a whole number from 1 on"),
         ({"PROCESSES": "0"}, "PROCESSES is '0'; expected"),
+        ({"NODES": "abc"}, "NODES is 'abc'; expected a whole number from 1 on"),
+        ({"MAX_ITERS": "abc"}, "MAX_ITERS is 'abc'; expected a whole number from 1 on, or nothing for the usual"),
+        ({"BATCH_SIZE": "-1"}, "BATCH_SIZE is '-1'; expected a whole number from 1 on"),
+        ({"GRADIENT_ACCUMULATION_STEPS": "0"}, "GRADIENT_ACCUMULATION_STEPS is '0'; expected"),
+        ({"WARMUP_ITERS": "x"}, "WARMUP_ITERS is 'x'; expected a whole number from 0 on"),
+        ({"LEARNING_RATE": "fast"}, "LEARNING_RATE is 'fast'; expected a number such as 3e-4"),
+        ({"MODEL_SIZE": "huge"}, "MODEL_SIZE is 'huge'; expected tiny, mini, small, base or large"),
         ({"NODES": "2"}, "RENDEZVOUS: is missing: host:port of the first of the 2 machines"),
     ],
 )
@@ -119,6 +129,17 @@ def test_what_cannot_be_started_is_said(machine: dict[str, str], environ: dict[s
     assert done.returncode != 0
     assert said in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("rate", ["3e-4", ".01", "1", "1.", "0.5e-2"])
+def test_a_number_may_be_written_in_many_ways(machine: dict[str, str], rate: str) -> None:
+    done = run(machine | {"LEARNING_RATE": rate, "WARMUP_ITERS": "0", "NODES": ""})
+    assert f"--learning-rate\n{rate}\n--warmup\n0\n" in done.stdout
+
+
+def test_every_size_may_be_named() -> None:
+    (sizes,) = re.findall(r"'\^\(([a-z|]+)\)\$'", ENTRY.read_text())
+    assert sizes.split("|") == list(SIZES)
 
 
 def test_another_program_runs_instead(machine: dict[str, str]) -> None:
@@ -133,13 +154,35 @@ def test_compose_sets_every_variable_that_the_entry_point_reads() -> None:
     assert service["environment"] == {name: f"${{{name}:-{value}}}" for name, value in DEFAULTS.items()}
     assert service["shm_size"] == "8gb"
     assert service["ulimits"]["memlock"] == -1
-    assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
     assert (DOCKER / service["build"]["context"]).resolve() == DOCKER.parents[1]
-    assert (DOCKER.parents[1] / service["build"]["dockerfile"]).samefile(DOCKER / "Dockerfile")
+    assert (DOCKER.parents[1] / service["build"]["dockerfile"]).samefile(DOCKERFILE)
+
+
+def test_only_the_service_for_gpus_reserves_some() -> None:
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+    gpus = services["train"].pop("deploy")
+    assert gpus["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert services["cpu"] == services["train"]
+
+
+def test_runs_are_kept_in_a_volume_and_no_folder_is_made_up() -> None:
+    compose = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+    corpora, runs = (place.rpartition(":/")[0] for place in compose["services"]["train"]["volumes"])
+    assert corpora.startswith("${CORPORA:?")
+    assert runs == "${RUNS:-runs}"
+    assert list(compose["volumes"]) == ["runs"]
+    assert re.search(r"install --directory --owner=trainer --mode=0700 /runs$", DOCKERFILE.read_text(), re.MULTILINE)
+
+
+def test_the_papers_of_the_package_are_in_the_image() -> None:
+    papers = tomllib.loads((DOCKER.parents[1] / "pyproject.toml").read_text())["project"]["license-files"]
+    ignored = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
+    assert papers
+    assert [paper for paper in papers if f"!{paper}" not in ignored] == []
 
 
 def test_the_image_is_built_from_what_is_there() -> None:
-    dockerfile = (DOCKER / "Dockerfile").read_text()
+    dockerfile = DOCKERFILE.read_text()
     root = DOCKER.parents[1]
     copied = [path for path in re.findall(r"^COPY (?!--)(\S+) ", dockerfile, re.MULTILINE) if path != "."]
     kept = re.findall(r"^!(\S+)$", (DOCKER / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
@@ -150,7 +193,7 @@ def test_the_image_is_built_from_what_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("linter", "file"),
-    [("shellcheck", ENTRY), ("hadolint", DOCKER / "Dockerfile")],
+    [("shellcheck", ENTRY), ("hadolint", DOCKERFILE)],
     ids=["shellcheck", "hadolint"],
 )
 def test_linters_find_nothing(linter: str, file: Path) -> None:

@@ -178,6 +178,31 @@ def test_what_llama_cpp_would_answer_otherwise_is_refused(
     assert list(tmp_path.glob(".export-*")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("words", None, r"words is not a SentencePiece model \(.*\); name the vocabulary"),
+        ("words", "no model", r"words is not a SentencePiece model \(.*\); name the vocabulary"),
+        ("model.safetensors", None, r"model\.safetensors cannot be read \(.*\); name a folder that was saved whole"),
+        ("model.safetensors", "half", r"model\.safetensors cannot be read \(.*\); name a folder that was saved whole"),
+        ("config.json", "{}", "pieces and .* None; take the vocabulary"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tiny: Tiny, tmp_path: Path, name: str, content: str | None, message: str) -> None:
+    tiny.model.save_pretrained(tmp_path)
+    (tmp_path / "words").write_bytes(tiny.words.file.read_bytes())
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(TrainingError, match=message):
+        export.to_gguf(tmp_path, tmp_path / "words", tmp_path / "out.gguf")
+
+
+def test_a_folder_to_write_to_is_made(tiny: Tiny, tmp_path: Path) -> None:
+    export.to_gguf(tiny.folder / "checkpoint", tiny.words.file, tmp_path / "new" / "out.gguf", kind="f16")
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["out.gguf"]
+
+
 def test_a_written_file_is_its_owners_alone(tiny: Tiny, exact: Context) -> None:
     assert exact.size == tiny.words.size
     assert (tiny.folder / "exact.gguf").stat().st_mode & 0o777 == 0o600
@@ -244,9 +269,10 @@ def test_what_an_adapter_cannot_say_is_refused(
     assert not (tmp_path / "out.gguf").exists()
 
 
-def test_an_adapter_of_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(TrainingError, match="'gpt2'; adapters can be made for llama, qwen2, qwen3"):
+@pytest.mark.parametrize(("config", "kind"), [('{"model_type": "gpt2"}', "gpt2"), ("{}", "")])
+def test_an_adapter_of_an_unknown_architecture_is_refused(tmp_path: Path, config: str, kind: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(TrainingError, match=f"model_type is '{kind}'; adapters can be made for llama, qwen2, qwen3"):
         export.adapter_to_gguf(adapter(tmp_path / "a", {}, halves()), tmp_path / "config.json", tmp_path / "out.gguf")
 
 

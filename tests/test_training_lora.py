@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,13 +23,14 @@ from assistant_core.engine.llama import Context
 from assistant_core.errors import ModelError, TrainingError
 from training import export, fidelity, lora
 from training.examples import IGNORED
+from training.recipes import RECIPES, Recipe
 from training.records import Row, Task
 from training.runs import Step
 
 # peft asks transformers for a name that transformers has renamed
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
-QUICK = lora.Recipe(epochs=2, batch=2, accumulation=1, learning_rate=0.02, general=0.0, save_every=2)
+QUICK = Recipe(epochs=2, batch=2, accumulation=1, learning_rate=0.02, general=0.0, save_every=2)
 
 
 def row(task: Task, *texts: str, weight: float = 1.0) -> Row:
@@ -75,9 +77,9 @@ def written(base: Base, adapter: Path, out: Path) -> Path:
     return out
 
 
-@pytest.mark.parametrize("recipe", lora.RECIPES.values(), ids=lora.RECIPES)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_the_adapter_that_is_trained_is_the_adapter_that_answers(
-    base: Base, context: Context, tmp_path: Path, recipe: lora.Recipe
+    base: Base, context: Context, tmp_path: Path, recipe: Recipe
 ) -> None:
     trained = lora.train(
         base.folder, ROWS, [], tmp_path, recipe=QUICK._replace(rank=recipe.rank, targets=recipe.targets)
@@ -236,6 +238,16 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(base: Base, tmp_pa
     assert all(torch.equal(cut[name], whole[name]) for name in whole)
 
 
+def test_a_run_leaves_its_curves_and_goes_on_with_the_same_recipe_alone(base: Base, tmp_path: Path) -> None:
+    assert lora.train(base.folder, ROWS, [], tmp_path, recipe=QUICK) is not None
+    assert "http://www.w3.org/2000/svg" in (tmp_path / "curves.html").read_text()
+    assert json.loads((tmp_path / "log.json").read_bytes())["steps"][-1]["step"] == 4
+    with pytest.raises(TrainingError, match="begun with rank 8, not 4: give the same"):
+        lora.train(base.folder, ROWS, [], tmp_path, recipe=QUICK._replace(rank=4))
+    with pytest.raises(TrainingError, match=r"begun with examples '[0-9a-f]+', not '[0-9a-f]+': give the same"):
+        lora.train(base.folder, ROWS[1:], [], tmp_path, recipe=QUICK)
+
+
 def test_a_model_without_a_template_is_refused(base: Base, tmp_path: Path) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(base.folder)
     tokenizer.chat_template = None
@@ -248,6 +260,8 @@ def test_a_model_without_a_template_is_refused(base: Base, tmp_path: Path) -> No
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no tokenizer"):
         lora.train(tmp_path, ROWS, [], tmp_path / "run")
+    with pytest.raises(TrainingError, match="missing is no folder; name the folder of a chat model"):
+        lora.train(tmp_path / "missing", ROWS, [], tmp_path / "run")
 
 
 def test_nothing_to_learn_from_is_an_error(base: Base, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from transformers import LlamaForCausalLM
 
 from assistant_core.engine.prompt import BOS, CONTEXT, Piece, number
 from assistant_core.errors import ModelError, TrainingError
-from training import public, publicset
+from training import model, public, publicset
 from training.examples import IGNORED
 from training.records import Row
 from training.runs import Step
@@ -146,9 +147,49 @@ def test_weights_are_learnt_and_gone_on_from(folder: Path) -> None:
     assert before.config.vocab_size == after.config.vocab_size == words.size
     tokens = torch.tensor([[BOS, number(Piece.LINE), *words.encode("git pull")]])
     with torch.inference_mode():
-        losses = [float(model(input_ids=tokens, labels=tokens).loss) for model in (before, after)]
+        losses = [float(each(input_ids=tokens, labels=tokens).loss) for each in (before, after)]
     assert losses[0] != losses[1]
     assert abs(losses[0] - losses[1]) < 0.5  # where it went on, not from the beginning
+
+
+def test_a_run_goes_on_with_the_same_start_plan_and_contexts_alone(folder: Path, tmp_path: Path) -> None:
+    work = shutil.copytree(folder, tmp_path / "work", ignore=shutil.ignore_patterns("tiny", "more"))
+    plan = PLAN._replace(steps=1)
+    first = public.learn(work, "tiny", plan)
+    assert first is not None
+    with pytest.raises(TrainingError, match=r"tiny was begun with learning_rate 0\.002, not 0\.001: give the same"):
+        public.learn(work, "tiny", plan._replace(learning_rate=1e-3))
+    public.learn(work, first, plan)
+    other = shutil.copytree(first, tmp_path / "other")
+    with pytest.raises(TrainingError, match=r"more was begun with start '.*/tiny/model', not '.*/other'"):
+        public.learn(work, other, plan)
+    with np.load(work / "learning.npz") as arrays:
+        fewer = {name: array[1:] for name, array in arrays.items()}
+    np.savez(work / "learning.npz", **fewer)
+    with pytest.raises(TrainingError, match=r"tiny was begun with contexts '[0-9a-f]+', not '[0-9a-f]+'"):
+        public.learn(work, "tiny", plan)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, r"start has no config\.json; name the folder of weights that `learn` wrote"),
+        ({"config.json": "{}"}, "start holds no weights"),
+        ({"config.json": "{}", "model.safetensors": "half"}, "start holds no weights"),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_said(folder: Path, tmp_path: Path, files: dict[str, str], said: str) -> None:
+    (tmp_path / "start").mkdir()
+    for name, text in files.items():
+        (tmp_path / "start" / name).write_text(text)
+    with pytest.raises(TrainingError, match=said):
+        public.learn(folder, tmp_path / "start", PLAN)
+
+
+def test_weights_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:
+    model.build("tiny", 500).save_pretrained(tmp_path)
+    with pytest.raises(TrainingError, match=r"has 500 pieces and .*tokenizer\.model \d+; take weights of the same"):
+        public.learn(folder, tmp_path, PLAN)
 
 
 def test_another_size_is_refused(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -73,3 +74,12 @@ def test_every_row_names_source_and_licence_and_none_destroys() -> None:
     rows = [*FIXED, *publicset.learning()]
     assert all(row.source and row.licence for row in rows)
     assert not [row.texts for row in rows if any(map(is_harmful, row.texts[-1:] if row.task == "fix" else row.texts))]
+
+
+def test_what_ships_is_attributed() -> None:
+    notice = (Path(__file__).parent.parent / "NOTICE").read_text(encoding="utf-8")
+    files = [file.name for file in Path(publicset.__file__).parent.glob("*.jsonl.gz")]
+    assert sorted(files) == sorted([publicset.SCORED, publicset.LEARNT])
+    assert [name for name in files if f"training/{name}" not in notice.partition("\n---")[0]] == []
+    sources = {row.source for row in (*FIXED, *publicset.learning())}
+    assert [source for source in sources if f"/{source} @ " not in notice] == []

@@ -2,6 +2,7 @@
 
 __main__           the table of contents: `python -m training COMMAND`
 commands           what its commands do
+options            what the values of their options may be
 
 records            Row: one thing to learn, with its source and licence
 corpus             readers of every source -> clean rows, split into learning and holding out
@@ -17,8 +18,10 @@ model              sizes by name -> a transformer
 optimizer          Muon for its matrices, AdamW for the rest
 trainer            examples, model -> weights, with checkpoints
 runs               what every run of a trainer shares: hardware, checkpoints, watchers
+begun              what a run was begun with: it goes on with the same, or not at all
 curves             the log of a run -> a picture
 lora               a chat model and rows -> an adapter
+recipes            how an adapter is trained, in numbers
 embedding          pairs of rows -> a static embedding
 intents            pairs -> which utilities and options a request wants
 

@@ -5,16 +5,21 @@ Each imports what it needs when it is called: torch takes seconds, and most comm
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections import defaultdict
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant_core import settings
+from assistant_core.errors import TrainingError
+from training.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from training.job import Job
     from training.runs import Step
@@ -49,13 +54,9 @@ def corpus(arguments: argparse.Namespace) -> int:
     from training.corpus.clean import clean  # noqa: PLC0415 - see the head of this file
     from training.tokenizer import Tokenizer  # noqa: PLC0415 - see the head of this file
 
-    places: dict[str, list[Path]] = defaultdict(list)
-    for place in arguments.places:
-        name, _, path = place.partition("=")
-        places[name].append(Path(path))
     skips = corpus.Skips()
     own = corpus.personal(settings.paths(os.environ), os.environ)
-    rows = clean(corpus.read(places or own, corpus.Machine.here(os.environ), skips))
+    rows = clean(corpus.read(corpus.places(arguments.places) or own, corpus.Machine.here(os.environ), skips))
     encode = Tokenizer(arguments.tokenizer).encode if arguments.tokenizer else None
     console = Console()
     console.print(corpus.report(rows, encode))
@@ -68,7 +69,8 @@ def prepare(arguments: argparse.Namespace) -> int:
     """Write vocabulary and contexts."""
     from training import public  # noqa: PLC0415 - see the head of this file
 
-    public.prepare(arguments.corpora, arguments.folder, pieces=arguments.pieces)
+    with _whole(arguments.folder) as folder:
+        public.prepare(arguments.corpora, folder, pieces=arguments.pieces, tell=_note)
     return 0
 
 
@@ -79,8 +81,8 @@ def learn(arguments: argparse.Namespace) -> int:
 
     fields = ("steps", "batch", "accumulation", "learning_rate", "warmup", "seed")
     plan = Plan(**{name: getattr(arguments, name) for name in fields})
-    public.learn(arguments.folder, arguments.start or arguments.size, plan, _show)
-    return 0
+    weights = public.learn(arguments.folder, arguments.start or arguments.size, plan, show)
+    return 0 if weights is None else draw(weights.parent)
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -101,14 +103,16 @@ def release(arguments: argparse.Namespace) -> int:
         trained_on=arguments.trained_on,
         rows=release.learned(arguments.corpora),
     )
-    return _tell(release.release(arguments.weights, arguments.folder, arguments.target, made).scores)
+    with _whole(arguments.target) as target:
+        return _tell(release.release(arguments.weights, arguments.folder, target, made).scores)
 
 
 def pairs(arguments: argparse.Namespace) -> int:
     """Write the known requests that ship."""
     from training import pairs  # noqa: PLC0415 - see the head of this file
 
-    pairs.release(arguments.corpora, arguments.target)
+    with _whole(arguments.target) as target:
+        pairs.release(arguments.corpora, target)
     return 0
 
 
@@ -122,7 +126,8 @@ def embedding(arguments: argparse.Namespace) -> int:
         if done % SHOWN == 0:
             sys.stderr.write(f"step {done} of about {steps}, loss {loss:.3f}{end}")
 
-    return _tell(embedding_release.release(arguments.corpora, arguments.target, arguments.changes, watch).scores)
+    with _whole(arguments.target) as target:
+        return _tell(embedding_release.release(arguments.corpora, target, arguments.changes, watch).scores)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -146,11 +151,17 @@ def lora(arguments: argparse.Namespace) -> int:
 
     skips = corpus.Skips()
     rows = list(corpus.read({"instructions": [arguments.rows]}, corpus.Machine.here(os.environ), skips))
-    recipe = lora.RECIPES[arguments.recipe]
-    adapter = lora.train(arguments.base, rows, publicset.learning(), arguments.folder, recipe=recipe, watcher=_show)
-    if adapter is not None:
-        export.adapter_to_gguf(adapter, arguments.base / "config.json", arguments.folder / "adapter.gguf")
-    return 0
+    if not rows:
+        found = "; ".join(f"{reason} ({', '.join(places)})" for (_, reason), places in skips.places.items())
+        expected = "expected JSON lines of instruction, input, output"
+        raise TrainingError(f"{arguments.rows} holds nothing to learn from: {found or 'no rows'}; {expected}")
+    changed = {name: value for name in Recipe._fields if (value := getattr(arguments, name, None)) is not None}
+    recipe = RECIPES[arguments.recipe]._replace(**changed)
+    adapter = lora.train(arguments.base, rows, publicset.learning(), arguments.folder, recipe=recipe, watcher=show)
+    if adapter is None:
+        return 0
+    export.adapter_to_gguf(adapter, arguments.base / "config.json", arguments.folder / "adapter.gguf")
+    return draw(arguments.folder)
 
 
 def sizes(_: argparse.Namespace) -> int:
@@ -164,13 +175,45 @@ def sizes(_: argparse.Namespace) -> int:
     return 0
 
 
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """Give a folder to write to; what is in it takes the place of what is in `target` when all of it is there."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target, prefix=".new-") as new:
+        yield Path(new)
+        for file in Path(new).iterdir():
+            file.replace(target / file.name)
+
+
+def draw(folder: Path) -> int:
+    """Draw the curves of the run in `folder`."""
+    from training import curves, trainer  # noqa: PLC0415 - see the head of this file
+
+    if _is_first():
+        log = json.loads((folder / trainer.LOG).read_bytes())
+        drawn = curves.terminal(log["steps"])
+        sys.stdout.write(f"{drawn}\n" * bool(drawn) + f"{folder / 'curves.html'}\n")
+    return 0
+
+
+def _is_first() -> bool:
+    """Return whether this is the only process of a run, or the one of several that speaks for all."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
 def _tell(scores: dict[str, object]) -> int:
     sys.stdout.write("".join(f"{name}: {value}\n" for name, value in scores.items()))
     return 0
 
 
-def _show(step: Step) -> bool:
+def show(step: Step) -> bool:
     """Draw a progress bar with loss and speed; lines now and then where there is no terminal. Never ends a run."""
+    if not _is_first():
+        return True
     loss = "" if step.loss is None else f" loss {step.loss:.3f}"
     text = f"{step.done}/{step.total}{loss} {step.tokens_per_s:,.0f} tokens/s"
     if sys.stderr.isatty():

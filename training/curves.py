@@ -6,6 +6,7 @@ In: the log of transformers' Trainer. Out: loss against steps, of training and o
 from __future__ import annotations
 
 import html
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH, HEIGHT, MARGIN = 800, 400, 50  # pixels
+MARKS = 5  # about, on each axis
 SERIES = {"loss": ("training", "#3465a4"), "eval_loss": ("held out", "#cc4400")}
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -53,18 +55,41 @@ def _svg(series: Mapping[str, Points], every: Points) -> str:
     last = max(step for step, _ in every) or 1
     low, high = min(value for _, value in every), max(value for _, value in every)
     across, up = (WIDTH - 2 * MARGIN) / last, (HEIGHT - 2 * MARGIN) / ((high - low) or 1.0)
-    drawn = []
+
+    def x(step: float) -> str:
+        return f"{MARGIN + step * across:.1f}"
+
+    def y(value: float) -> str:
+        return f"{HEIGHT - MARGIN - (value - low) * up:.1f}"
+
+    drawn = [f'<path d="M{x(step)} {MARGIN}V{HEIGHT - MARGIN}" stroke="#ddd"/>' for step in _marks(0, last)]
+    drawn += [f'<path d="M{MARGIN} {y(value)}H{WIDTH - MARGIN}" stroke="#ddd"/>' for value in _marks(low, high)]
+    drawn += [_text(x(step), HEIGHT - MARGIN + 16, f"{step:g}", "middle") for step in _marks(0, last)]
+    drawn += [_text(MARGIN - 6, y(value), f"{value:g}", "end") for value in _marks(low, high)]
     for at, (name, found) in enumerate(series.items()):
         title, colour = SERIES[name]
-        path = " ".join(f"{MARGIN + x * across:.1f},{HEIGHT - MARGIN - (y - low) * up:.1f}" for x, y in found)
+        path = " ".join(f"{x(step)},{y(value)}" for step, value in found)
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        label = html.escape(f"{title}: {found[-1][1]:.3f}")
-        drawn.append(f'<text x="{WIDTH - 2.5 * MARGIN}" y="{MARGIN + 18 * at}" fill="{colour}">{label}</text>')
-    drawn += [
-        f'<text x="4" y="{MARGIN}">{high:.2f}</text><text x="4" y="{HEIGHT - MARGIN}">{low:.2f}</text>',
-        f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}">steps, to {last}; nats a token</text>',
-    ]
+        drawn.append(f'<circle cx="{x(found[-1][0])}" cy="{y(found[-1][1])}" r="3" fill="{colour}"/>')
+        label = f"{title}: {found[-1][1]:.3f}"
+        drawn.append(_text(WIDTH - MARGIN, MARGIN + 18 * at, label, "end", colour))
+    drawn.append(_text(WIDTH / 2, HEIGHT - 12, f"steps, to {last}; nats a token", "middle"))
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">{"".join(drawn)}</svg>'
     )
+
+
+def _text(x: object, y: object, text: str, anchor: str, colour: str = "#000") -> str:
+    at = f'x="{x}" y="{y}" text-anchor="{anchor}" dominant-baseline="middle"'
+    return f'<text {at} fill="{colour}">{html.escape(text)}</text>'
+
+
+def _marks(low: float, high: float) -> list[float]:
+    """Return round numbers from `low` to `high`, about MARKS of them: multiples of 1, 2 or 5 times a power of ten."""
+    rough = (high - low) / MARKS
+    if rough <= 0:
+        return [low]
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    return [at * step for at in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import gguf
 import numpy as np
 import sentencepiece
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from assistant_core.engine.llama import library
@@ -30,6 +31,7 @@ from assistant_core.errors import TrainingError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    import torch
     from numpy.typing import NDArray
 
 Kind = Literal["f32", "f16", "q8_0", "q4_0"]
@@ -56,9 +58,9 @@ def to_gguf(checkpoint: Path, tokenizer_file: Path, out: Path, *, kind: Kind = "
     for key, expected in EXPECTED.items():
         if config.get(key, expected) != expected:
             raise TrainingError(f"{checkpoint}: {key} is {config[key]!r}; only {expected!r} can be exported")
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_file))
-    if pieces.vocab_size() != config["vocab_size"]:
-        found = f"{tokenizer_file} has {pieces.vocab_size()} pieces and {checkpoint} {config['vocab_size']}"
+    pieces = _pieces(tokenizer_file)
+    if pieces.vocab_size() != config.get("vocab_size"):
+        found = f"{tokenizer_file} has {pieces.vocab_size()} pieces and {checkpoint} {config.get('vocab_size')}"
         raise TrainingError(f"{found}; take the vocabulary that the model was trained with")
     with _replaced(out) as new:
         if kind in {"f32", "f16"}:
@@ -77,11 +79,12 @@ def adapter_to_gguf(adapter: Path, base_config: Path, out: Path) -> None:
     for a base that is no Llama, Qwen2 or Qwen3.
     """
     config, lora = _config(base_config), _config(adapter / "adapter_config.json")
-    if config["model_type"] not in ARCHITECTURES:
+    kind = config.get("model_type", "")
+    if kind not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise TrainingError(f"{base_config}: model_type is {config['model_type']!r}; adapters can be made for {known}")
+        raise TrainingError(f"{base_config}: model_type is {kind!r}; adapters can be made for {known}")
     _check_lora(adapter, lora)
-    architecture = ARCHITECTURES[config["model_type"]]
+    architecture = ARCHITECTURES[kind]
     names = gguf.get_tensor_name_map(architecture, config["num_hidden_layers"])
     with _replaced(out) as new:
         writer = gguf.GGUFWriter(new, gguf.MODEL_ARCH_NAMES[architecture])
@@ -91,7 +94,7 @@ def adapter_to_gguf(adapter: Path, base_config: Path, out: Path) -> None:
             gguf.Keys.Adapter.LORA_ALPHA,
             lora["lora_alpha"] * (math.sqrt(lora["r"]) if lora.get("use_rslora") else 1.0),
         )
-        for key, tensor in load_file(adapter / "adapter_model.safetensors").items():
+        for key, tensor in _tensors(adapter / "adapter_model.safetensors").items():
             base, _, half = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".")
             if half not in {"lora_A", "lora_B"}:
                 raise TrainingError(f"{adapter}: tensor {key} cannot be written; train linear layers alone")
@@ -138,9 +141,25 @@ def _check_lora(adapter: Path, lora: Mapping[str, Any]) -> None:
         )
 
 
+def _pieces(file: Path) -> sentencepiece.SentencePieceProcessor:
+    try:
+        return sentencepiece.SentencePieceProcessor(model_file=str(file))
+    except (OSError, RuntimeError) as error:
+        reason = "name the vocabulary that the model was trained with"
+        raise TrainingError(f"{file} is not a SentencePiece model ({error}); {reason}") from error
+
+
+def _tensors(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{file} cannot be read ({error}); name a folder that was saved whole") from error
+
+
 @contextmanager
 def _replaced(out: Path) -> Iterator[Path]:
     """Give a file to write, which takes the place of `out` when it is whole; readable by its owner alone."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         new = Path(folder) / "new.gguf"
         yield new
@@ -155,7 +174,7 @@ def _write_model(
     _describe(writer, checkpoint, config)
     _add_vocabulary(writer, pieces)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
-    for key, tensor in load_file(checkpoint / "model.safetensors").items():
+    for key, tensor in _tensors(checkpoint / "model.safetensors").items():
         values = _permuted(key.removesuffix(".weight"), tensor.float().numpy(), config)
         exact = kind == "f32" or values.ndim == 1  # norms stay as they are
         writer.add_tensor(_name(names, key), values.astype(np.float32 if exact else np.float16))

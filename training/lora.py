@@ -1,12 +1,13 @@
 """A chat model and rows to an adapter: low-rank adaptation (Hu et al., arXiv 2106.09685) with peft.
 
 In: the folder of a chat model as transformers saves it, the user's rows, general rows. Out: the folder of an adapter
-as peft saves it; training.export turns it into what llama.cpp runs. Only the answers are learnt; the general rows
-are mixed in so that what the model could before is not forgotten.
+as peft saves it, which training.export turns into what llama.cpp runs; beside it `curves.html` and `log.json`. Only
+the answers are learnt; the general rows are mixed in so that what the model could before is not forgotten.
 """
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,41 +15,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from assistant_core.engine import chat
 from assistant_core.errors import TrainingError
+from training import begun, curves
 from training.examples import IGNORED
+from training.recipes import RECIPES, Recipe
 from training.runs import Watch, Watcher, checkpoint, has_bf16
+from training.trainer import LOG
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from training.records import Row
-
-ATTENTION = ("q_proj", "v_proj")
-LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
-
-class Recipe(NamedTuple):
-    """How to train an adapter. One step sees `batch * accumulation` examples."""
-
-    rank: int = 8
-    alpha: int = 32  # what the adapter says is added alpha / rank times
-    dropout: float = 0.1
-    targets: tuple[str, ...] = ATTENTION
-    epochs: int = 3
-    batch: int = 4
-    accumulation: int = 4
-    learning_rate: float = 2e-4
-    general: float = 0.25  # share of the general rows among all
-    longest: int = 512  # tokens of an example; longer ones are left out
-    save_every: int = 100  # steps
-    seed: int = 0
-
-
-# "all" learns more and makes a model of 1.5 billion parameters about 30 % slower, "attention" up to 25 %.
-RECIPES = {"attention": Recipe(), "all": Recipe(rank=16, dropout=0.05, targets=LINEAR)}
 
 
 class Example(NamedTuple):
@@ -69,8 +49,8 @@ def train(  # noqa: PLR0913 - model, data, place, recipe, watcher
 ) -> Path | None:
     """Train an adapter of the chat model in `base` and return its folder; None if the watcher ended the run early.
 
-    Goes on from the last checkpoint in `folder`. Raises TrainingError if `base` is no chat model or nothing is to be
-    learnt.
+    Goes on from the last checkpoint in `folder`. Raises TrainingError if `base` is no chat model, nothing is to be
+    learnt, or the run in `folder` was begun with something else.
     """
     tokenizer = _tokenizer(base)
     mixed = mix(rows, general, recipe.general, recipe.seed)
@@ -79,6 +59,8 @@ def train(  # noqa: PLR0913 - model, data, place, recipe, watcher
         raise TrainingError(
             f"nothing to learn from: none of {len(mixed)} rows is a request, explanation or fix that fits"
         )
+    learnt = begun.digest(json.dumps(examples).encode())
+    begun.check(folder, {"base": str(base.resolve()), "examples": learnt, **recipe._asdict()})
     set_seed(recipe.seed)
     model = get_peft_model(_base(base), _config(recipe))
     watch = Watch(
@@ -91,10 +73,14 @@ def train(  # noqa: PLR0913 - model, data, place, recipe, watcher
         data_collator=_Padded(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id),
         callbacks=[watch],
     )
+    trainer.remove_callback(PrinterCallback)  # the watcher shows it, and the log keeps it
     trainer.train(resume_from_checkpoint=checkpoint(folder))
     if trainer.state.global_step < trainer.state.max_steps:
         return None
     model.save_pretrained(str(folder / "adapter"))
+    log = {"tokens_per_s": watch.tokens_per_s, "steps": trainer.state.log_history}
+    (folder / LOG).write_text(json.dumps(log, indent=1))
+    curves.write(trainer.state.log_history, folder / "curves.html")
     return folder / "adapter"
 
 
@@ -159,6 +145,8 @@ def _filled(values: list[int], filler: int, length: int) -> list[int]:
 
 
 def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
+    if not base.is_dir():  # transformers would take it for a name on a server
+        raise TrainingError(f"{base} is no folder; name the folder of a chat model as transformers saves it")
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
     except (OSError, ValueError) as error:
@@ -202,7 +190,7 @@ def _arguments(folder: Path, recipe: Recipe) -> TrainingArguments:
         seed=recipe.seed,
         bf16=has_bf16(),
         use_cpu=not gpu,
-        logging_steps=10,
+        logging_steps=1,
         save_steps=recipe.save_every,
         save_total_limit=2,
         report_to=[],

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import set_seed
 
 from assistant_core.errors import TrainingError
-from training import examples, model, neighbours, publicset, tokenizer, trainer
+from training import begun, examples, model, neighbours, publicset, tokenizer, trainer
 from training.corpus import harmless, ours
 from training.corpus.clean import clean
 from training.corpus.split import Split, split
 from training.examples import Packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from training.examples import Example
+    from training.model import CommandLlama
     from training.records import Row, Task
     from training.runs import Watcher
     from training.tokenizer import Tokenizer
@@ -41,10 +43,19 @@ LEAST = 200  # and at least
 AGAIN = 1000  # rows of each task that ship, so that personal training does not forget them
 
 
-def prepare(corpora: Path, folder: Path, *, pieces: int = tokenizer.SIZE, seed: int = 0) -> None:
-    """Read, clean and split the corpora; learn a vocabulary; pack contexts."""
+def prepare(
+    corpora: Path,
+    folder: Path,
+    *,
+    pieces: int = tokenizer.SIZE,
+    seed: int = 0,
+    tell: Callable[[str], object] = str,
+) -> None:
+    """Read, clean and split the corpora; learn a vocabulary; pack contexts. `tell` is told what is done next."""
     folder.mkdir(parents=True, exist_ok=True)
+    tell(f"reading {corpora}")
     learning, held = rows(corpora)
+    tell(f"{len(learning):,} rows to learn from, {len(held):,} held out; learning the vocabulary")
     (folder / "held.jsonl").write_bytes(_lines(held))
     for name, shared in (
         (publicset.SCORED, fixed(learning, held, seed)),
@@ -53,6 +64,7 @@ def prepare(corpora: Path, folder: Path, *, pieces: int = tokenizer.SIZE, seed: 
         (folder / name).write_bytes(gzip.compress(_lines(shared), mtime=0))
     words = tokenizer.train(_texts(learning, seed), folder / "tokenizer.model", pieces)
     for name, chosen in (("learning", learning), ("held", held)):
+        tell(f"packing contexts: {name}")
         packed = examples.pack(_examples(chosen, words, seed), seed=seed)
         np.savez(folder / f"{name}.npz", tokens=packed.tokens, labels=packed.labels)
 
@@ -66,15 +78,33 @@ def rows(corpora: Path) -> Split:
 def learn(folder: Path, start: str | Path, plan: Plan, watcher: Watcher | None = None) -> Path | None:
     """Train on what `prepare` left in `folder`; return the folder of the weights, None if ended early.
 
-    `start`: the size of a new model, or the folder of weights of the same vocabulary to go on from.
+    `start`: the size of a new model, or the folder of weights of the same vocabulary to go on from. Raises
+    TrainingError if it is neither, or if the run there was begun with another start, plan or contexts.
     """
     set_seed(plan.seed)
+    first = _first(start, tokenizer.Tokenizer(folder / "tokenizer.model"))
+    learning, held = _load(folder, "learning"), _load(folder, "held")
+    name, origin = (start, start) if isinstance(start, str) else ("more", str(start.resolve()))
+    contexts = begun.digest(learning.tokens.tobytes())
+    begun.check(folder / name, {"start": origin, "contexts": contexts, **plan._asdict()})
+    return trainer.train(first, learning, held, folder / name, plan, watcher=watcher)
+
+
+def _first(start: str | Path, words: Tokenizer) -> CommandLlama:
+    """Return the model that a run begins with."""
     if isinstance(start, str):
-        begun = model.build(start, tokenizer.Tokenizer(folder / "tokenizer.model").size)
-    else:
-        begun = model.CommandLlama.from_pretrained(start, dtype=torch.float32)
-    out = folder / (start if isinstance(start, str) else "more")
-    return trainer.train(begun, _load(folder, "learning"), _load(folder, "held"), out, plan, watcher=watcher)
+        return model.build(start, words.size)
+    reason = "name the folder of weights that `learn` wrote, such as RUN/small/model"
+    if not (start / "config.json").is_file():  # transformers would take it for a name on a server
+        raise TrainingError(f"{start} has no config.json; {reason}")
+    try:
+        first = model.CommandLlama.from_pretrained(start, dtype=torch.float32)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise TrainingError(f"{start} holds no weights ({error}); {reason}") from error
+    if first.config.vocab_size != words.size:
+        sizes = f"{start} has {first.config.vocab_size} pieces and {words.file} {words.size}"
+        raise TrainingError(f"{sizes}; take weights of the same vocabulary")
+    return first
 
 
 def _examples(rows: Iterable[Row], words: Tokenizer, seed: int) -> Iterator[Example]:

@@ -8,6 +8,7 @@ control pieces of assistant_core.engine.prompt follow <unk>, <s>, </s> and <pad>
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 import sentencepiece
@@ -98,7 +99,9 @@ def train(texts: Iterable[str], file: Path, size: int = SIZE) -> Tokenizer:
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        raise ModelError(f"no vocabulary of {size} pieces can be learnt from these texts: {error}") from error
+        needed = re.search(r"required_chars\. \d+ vs (\d+)", str(error))
+        reason = f"their characters alone need {needed[1]}; give more pieces" if needed else error
+        raise ModelError(f"no vocabulary of {size} pieces can be learnt from these texts: {reason}") from error
     file.write_bytes(written.getvalue())
     return Tokenizer(file)
 

@@ -24,12 +24,24 @@ gpus() {
     fi
 }
 
+# What torchrun or the trainer would refuse ends here: torchrun reports a process that ends, not what it said.
+check() { # PATTERN EXPECTED VARIABLE...
+    local name
+    for name in "${@:3}"; do
+        if [[ -n ${!name:-} && ! ${!name} =~ $1 ]]; then
+            echo "$name is '${!name}'; expected $2, or nothing for the usual" >&2
+            exit 2
+        fi
+    done
+}
+check '^[1-9][0-9]*$' 'a whole number from 1 on' \
+    PROCESSES NODES BATCH_SIZE GRADIENT_ACCUMULATION_STEPS MAX_ITERS
+check '^[0-9]+$' 'a whole number from 0 on' WARMUP_ITERS
+check '^([0-9]+\.?|[0-9]*\.[0-9]+)(e-?[0-9]+)?$' 'a number such as 3e-4' LEARNING_RATE
+check '^(tiny|mini|small|base|large)$' 'tiny, mini, small, base or large' MODEL_SIZE
+
 found=$(gpus)
 processes=${PROCESSES:-$((found > 0 ? found : 1))}
-if [[ ! $processes =~ ^[1-9][0-9]*$ ]]; then
-    echo "PROCESSES is '$processes'; expected a whole number from 1 on, or nothing for one per GPU" >&2
-    exit 2
-fi
 
 if [[ ${NODES:-1} -gt 1 ]]; then
     : "${RENDEZVOUS:?is missing: host:port of the first of the $NODES machines}"

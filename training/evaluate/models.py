@@ -65,6 +65,8 @@ def evaluate(
     known = read(corpora, requests, most, seed)
     with closing(CommandModel(folders.command / llm.FILE)) as model:
         scores = scored(known, folders, model)
+    if not scores:
+        raise TrainingError(f"{corpora} holds nothing out to be asked; give larger corpora, or requests of your own")
     return report(scores, files=_files(corpora, folders, requests), model=card, seed=seed, most=most)
 
 

@@ -1,0 +1,42 @@
+"""What a run was begun with, kept beside its checkpoints: it goes on with the same, or not at all.
+
+In: a run's folder and the values that decide what comes out. Out: `begun.json` in it, or an error that names what
+differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from assistant_core.errors import TrainingError
+from assistant_core.settings import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE = "begun.json"
+
+
+def check(folder: Path, values: Mapping[str, Any]) -> None:
+    """Keep `values`, of JSON's types, if a run begins in `folder`, and compare them if one goes on there.
+
+    Raises TrainingError if it was begun with others.
+    """
+    file = folder / FILE
+    text = json.dumps(values, indent=1) + "\n"
+    if not file.exists() or not any(folder.glob("checkpoint-*")):
+        replace_file(file, text)
+        return
+    then, now = json.loads(file.read_text(encoding="utf-8")), json.loads(text)
+    differing = [f"{name} {then.get(name)!r}, not {value!r}" for name, value in now.items() if then.get(name) != value]
+    if differing:
+        reason = "give the same and it goes on, or move its folder away and another begins"
+        raise TrainingError(f"the run in {folder} was begun with {'; '.join(differing)}: {reason}")
+
+
+def digest(content: bytes) -> str:
+    """Return what tells `content` from any other, short enough to be shown."""
+    return hashlib.sha256(content).hexdigest()[:12]
