@@ -106,6 +106,10 @@ class Models(NamedTuple):
 class Training(NamedTuple):
     """What is learned from the user's own commands, and when."""
 
+    sources: Annotated[
+        tuple[str, ...],
+        'What else is learned from, each "SOURCE=PATH"; a source is documents, manuals, wiki, tldr or instructions.',
+    ] = ()
     every_h: Annotated[int, "Hours from one scheduled run to the next.", Range(1)] = 24
     min_commands: Annotated[int, "New commands without which a scheduled run is left out.", Range(0)] = 100
     max_minutes: Annotated[int, "Minutes after which a run is ended, pauses included.", Range(1, 525_600)] = 60

@@ -246,6 +246,49 @@ def test_a_vocabulary_that_drifted_is_learnt_anew_and_what_was_known_is_kept(tmp
     assert tokenizer.drift(texts, own, model.card.scores["tokens_per_byte"]) == pytest.approx(0, abs=personal.DRIFT / 2)
 
 
+# --- further sources -----------------------------------------------------------------------------------------
+
+
+def contexts(place: Place) -> str:
+    """What a run that was stopped learns from, as text."""
+    with (
+        np.load(place.folder() / "contexts.npz") as arrays,
+        registry.open_file(place.model(), "tokenizer.model", place.paths) as words,
+    ):
+        return tokenizer.Tokenizer(words).decode(arrays["tokens"].ravel().tolist())
+
+
+def test_documents_are_learned_from_without_names_and_secrets(tmp_path: Path, built: Path) -> None:
+    (tmp_path / "my notes").mkdir()
+    (tmp_path / "my notes" / "zebra.md").write_text(
+        f"# Z\n\n```sh\ngit stripe --wide {tmp_path}/zoo\ncurl -H 'Authorization: Bearer abcdefghijklmnop' x\n```\n"
+    )
+    place = Place(tmp_path, Settings(training=Training(sources=(f"documents={tmp_path}/my notes",))))
+    record(place.paths.history, COMMANDS)
+    install(place, built)
+    with pytest.raises(OutOfTimeError):
+        place.run(steps=1)
+    learned = contexts(place)
+    assert "git stripe --wide ~/zoo" in learned
+    assert "abcdefghijklmnop" not in learned
+
+
+def test_further_sources_are_no_more_than_what_is_the_users_own(tmp_path: Path, built: Path) -> None:
+    (tmp_path / "notes.md").write_text("".join(f"```sh\ngit stripe --wide {at}\n```\n" for at in range(20_000)))
+    place = Place(tmp_path, Settings(training=Training(sources=(f"documents={tmp_path}/notes.md",))))
+    record(place.paths.history, COMMANDS)
+    install(place, built)
+    with pytest.raises(OutOfTimeError):
+        place.run(steps=1)
+    assert 0 < contexts(place).count("git stripe") < 5_000
+
+
+def test_a_further_source_that_is_not_there_is_named(place: Place, tmp_path: Path) -> None:
+    place.settings = Settings(training=Training(sources=(f"tldr={tmp_path}/nowhere",)))
+    with pytest.raises(TrainingError, match="nowhere' names nothing that is there; expected tldr=PATH"):
+        place.run()
+
+
 # --- sealed --------------------------------------------------------------------------------------------------
 
 

@@ -148,9 +148,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def lora(arguments: argparse.Namespace) -> int:
     """Train an adapter."""
     from training import corpus, export, lora, publicset  # noqa: PLC0415 - see the head of this file
+    from training.corpus.clean import clean  # noqa: PLC0415 - see the head of this file
 
     skips = corpus.Skips()
-    rows = list(corpus.read({"instructions": [arguments.rows]}, corpus.Machine.here(os.environ), skips))
+    rows = list(clean(corpus.read({"instructions": [arguments.rows]}, corpus.Machine.here(os.environ), skips)))
     if not rows:
         found = "; ".join(f"{reason} ({', '.join(places)})" for (_, reason), places in skips.places.items())
         expected = "expected JSON lines of instruction, input, output"

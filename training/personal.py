@@ -1,6 +1,7 @@
 """The user's own command model, from shards to deployment: what `:train now` and the nightly timer run.
 
-In: the history, the model in use. Out: a new version that went into use, or the reasons why it did not. The way:
+In: the history, what else the settings name, the model in use. Out: a new version that went into use, or the reasons
+why it did not. The way:
 
     store -> days (shards) -> months (tokens) -> contexts -> trained on from the model in use -> GGUF
           -> measured on the newest lines, the fixed public set, the safety set -> deployed or not
@@ -17,6 +18,7 @@ import random
 import shutil
 import time
 from contextlib import ExitStack, closing
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -32,6 +34,7 @@ from assistant_core.redact import MARK
 from assistant_core.settings import private_directory
 from assistant_core.store import Store
 from training import (
+    corpus,
     deploy,
     examples,
     forgetting,
@@ -45,6 +48,7 @@ from training import (
 )
 from training import tokenizer as vocabulary
 from training.corpus import Machine, Skips, guard, read, store
+from training.corpus.clean import clean
 from training.deploy import Comparison
 from training.evaluate import tasks
 from training.examples import Example, Packed
@@ -200,6 +204,7 @@ def _gathered(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _
     own = list(_examples(processed, key, cut))
     taught = [row for row in _taught(user) if row.at_ns is None or row.at_ns <= cut]
     own += [example for row in taught for example in examples.encode(row, words) for _ in range(round(row.weight))]
+    own += _further(user, words, sum(len(example.tokens) for example in own))
     if not own:
         raise TrainingError("nothing to learn from: no example fits a context")
     learning = examples.pack([*own, *forgetting.replayed(words, sum(len(each.tokens) for each in own))], seed=0)
@@ -230,10 +235,22 @@ def _examples(processed: Path, key: bytes | None, cut: int) -> Iterator[Example]
 
 
 def _taught(user: User) -> Iterator[Row]:
-    """Yield what the user taught, corrected and judged and no secret was in; sessions come from the shards."""
+    """Yield what the user taught, corrected and judged, and variants of lines with rare programs; no secret was in any.
+
+    Sessions come from the shards.
+    """
     places = {store.NAME: [user.paths.history], guard.NAME: [user.paths.guard_corrections]}
-    rows = read(places, Machine.here(user.environ), Skips())
+    rows = read(places, Machine.here(user.environ), Skips(), seed=0)
     return (row for row in rows if row.task != "session" and MARK not in "".join(row.texts))
+
+
+def _further(user: User, words: Tokenizer, most: int) -> list[Example]:
+    """Return examples, by chance, of what else the user wants learned from: up to `most` tokens."""
+    rows = clean(read(corpus.places(user.settings.training.sources), Machine.here(user.environ), Skips()))
+    found = [example for row in rows for example in examples.encode(row, words)]
+    random.Random(0).shuffle(found)  # noqa: S311 - a sample, not a secret
+    lengths = accumulate(len(example.tokens) for example in found)
+    return [example for example, length in zip(found, lengths, strict=True) if length <= most]
 
 
 def _vocabulary(clear: Path, rows: list[Row], base: _Base) -> tuple[Tokenizer, float | None]:

@@ -62,9 +62,9 @@ def places(asked: Iterable[str]) -> dict[str, list[Path]]:
     for each in asked:
         name, _, path = each.partition("=")
         source = _source(name)
-        if not path or not Path(path).exists():
+        if not path or not (place := Path(path).expanduser()).exists():
             raise TrainingError(f"{each!r} names nothing that is there; expected {name}=PATH, PATH {source.what}")
-        found[name].append(Path(path))
+        found[name].append(place)
     return dict(found)
 
 
