@@ -15,7 +15,7 @@ from assistant_core.engine.values import AMOUNT, Value, stands, values
 
 _PATHS = re.compile(r"(?<![\w/.])path/to/[\w./*-]+")
 _NAMES = re.compile(r"(?<![\w/.$<-])[a-z]+[_-]name\b")
-_START = re.compile(r"^(find )(\.|/|~|\./)(?= |$)")  # where find begins, when nothing else was asked
+_START = re.compile(r"^(find )[.~/][\w./-]*(?= |$)")  # where find begins, when nothing else was asked
 _PLAIN = re.compile(r"[\w@%+=:,./~$*?-]+")  # needs no quotes, or would lose its meaning in them
 
 
