@@ -107,7 +107,7 @@ def test_values(request_: str, expected: list[tuple[str, str]]) -> None:
         ('search "a b" here', 'search "c" here', "grep -r c .", "grep -r 'a b' ."),
         ('search "a b" here', 'search "c" here', 'grep -r "c" .', 'grep -r "a b" .'),
         ("directories of /usr", "directories here", "find . -type d", "find /usr -type d"),
-        ("files in /var/log", "files in the home folder", "find /home/ -ls", "find /var/log -ls"),
+        ("files in /var/log", "files/folders in the home folder", "find /home/ -ls", "find /var/log -ls"),
         ("compress notes.txt", "compress a file", "gzip path/to/file", "gzip notes.txt"),
         ("compress a file", "compress x.txt", "gzip x.txt", "gzip x.txt"),
         ("count all python files", "count *.rb files", r"find . -name \*.rb | wc -l", r"find . -name \*.py | wc -l"),

@@ -30,7 +30,7 @@ def fill(request: str, known: str, line: str) -> str:
     used = {value for _, value in changes}
     left = [value for value in ours if value not in used]
     filled = _placed(_replaced(line, changes), left)
-    has_path = any(value.kind == "path" for value in theirs)
+    has_path = any(value.kind == "path" and value.text in line for value in theirs)
     return complete(request, filled if has_path else _started(filled, left))
 
 
