@@ -40,6 +40,7 @@ pairs              our corpora -> the known requests that ship, with their card
 embedding_release  our corpora -> the embedding that ships, with its card
 
 personal           the user's own model: from the history to deployment
+measuring          what a model can do, measured step by step
 forgetting         what keeps it from forgetting everybody else's lines
 job                one run of it as a process: alone, lowered, limited, resumable
 deploy             scores -> promoted or not; versions, rollback, A/B
