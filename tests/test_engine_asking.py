@@ -128,6 +128,19 @@ def test_a_line_that_cannot_run_here_comes_after_those_that_can(ask: Ask) -> Non
     assert "frobnicator --status" in [each.line for each in found]
 
 
+@pytest.mark.parametrize(
+    ("failed", "made_up", "proposed"),
+    [
+        ("cat missing.txt", "rm missing.txt", []),
+        ("rm -rf missing", "rm -r missing", ["rm -r missing"]),  # deleting was meant
+        ("ls missing", "ls missing && ls missing", []),
+        ("ls missing", " ls missing", []),
+    ],
+)
+def test_a_repair_deletes_only_what_was_to_be_deleted(fix: Ask, failed: str, made_up: str, proposed: list[str]) -> None:
+    assert lines(fix(failed, made_up)) == proposed
+
+
 def test_what_is_no_line_comes_last(ask: Ask) -> None:
     found = ask("xyzzy", "ls |", "ls -l").proposals
     assert [(each.line, each.parsed) for each in found] == [("ls -l", True), ("ls |", False)]

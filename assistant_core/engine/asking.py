@@ -44,6 +44,7 @@ TOKENS: Final = 64  # longest repair
 RESEMBLES: Final = 0.6  # least likeness of a made-up repair to what failed
 ALIKE: Final = 6.0  # what full likeness is worth to it, as a natural log-probability
 LONGEST: Final = 1000  # characters of a question
+REPEATED: Final = 2  # times the failed line, and it is no repair
 FAMILIAR: Final = 9  # known requests that a program answers, for it to be meant where it is not installed
 REHEARSED: Final = "list the files of a folder by size"
 ORIGINS: Final[Mapping[Source, Origin]] = {"found": "examples", "model": "model"}
@@ -102,7 +103,8 @@ class Asker:
             drafts += [Draft(each, "model", line) for each in self._meant(line, shell, model)]
         votes = Counter(draft.line for draft in drafts)
         drafts.sort(key=lambda draft: -votes[draft.line])
-        return self._shown([each for each in drafts if each.line != line], failure.count, shell, notes, started)
+        repairs = [each for each in drafts if each.line.strip() != line and each.line.count(line) < REPEATED]
+        return self._shown(repairs, failure.count, shell, notes, started)
 
     @cached_property
     def _programs(self) -> frozenset[str]:
@@ -126,8 +128,8 @@ class Asker:
             and (broken or checks.code(each) == code)
             and not checks.missing(each, shell)
         ]
-        harmless = self._verdict(line, shell).decision == "allow"
-        return [each for each in alike if not harmless or self._verdict(each, shell).decision == "allow"]
+        before = self._verdict(line, shell)
+        return [each for each in alike if _no_worse(line, before, each, self._verdict(each, shell))]
 
     def _typed(self, line: str, shell: Shell) -> str:
         """Return a line for bash as the user's shell must be told it."""
@@ -196,6 +198,12 @@ def _doubts(proposal: Proposal, *, harmless: bool) -> tuple[bool, bool, bool]:
     rash = proposal.source == "model" and proposal.verdict.decision == "block"
     harms = harmless and harm.done(proposal.line, proposal.verdict)
     return not proposal.parsed, bool(proposal.missing), rash or harms
+
+
+def _no_worse(line: str, before: Verdict, repair: str, after: Verdict) -> bool:
+    """Say whether a repair is neither stopped nor deletes or stops anything, unless the line did as much."""
+    stopped = before.decision == "allow" and after.decision != "allow"
+    return not stopped and (harm.done(line, before) or not harm.done(repair, after))
 
 
 def _tried(read: Callable[[], _T], nothing: _T, notes: list[str]) -> _T:

@@ -9,13 +9,26 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from assistant_core.engine.values import AMOUNT, Value, stands, values
+from assistant_core.engine.values import Value, stands, values
 
 _PATHS = re.compile(r"(?<![\w/.])path/to/[\w./*-]+")
 _NAMES = re.compile(r"(?<![\w/.$<-])[a-z]+[_-]name\b")
 _START = re.compile(r"^(find )[.~/][\w./-]*(?= |$)")  # where find begins, when nothing else was asked
+_AMOUNTS = {  # where the only amount of a line is certainly the one that was asked for
+    "bytes": re.compile(r"\s(?:-size\s+[+-]?|(?<=truncate\s)-s\s*|(?<=fallocate\s)-l\s*)(?P<amount>\d+[ckMGT]?)(?!\S)"),
+    "number": re.compile(r"\b(?:head|tail|shuf|ping)\s(?:-n\s*|-c\s*|--lines=|-)(?P<amount>\d+)(?!\S)"),
+    "minutes": re.compile(r"\s-[acm]min\s+[+-]?(?P<amount>\d+)(?!\S)"),
+    "days": re.compile(r"\s-[acm]time\s+[+-]?(?P<amount>\d+)(?!\S)"),
+}
+_SIZE = re.compile(r"(\s-size\s+)[+-](?=\d)")
+_LESS = re.compile(r"\b(?:smaller|less|under|below|at most|up to)\b")
+_MORE = re.compile(r"\b(?:larger|bigger|greater|more|over|above|at least|exceed\w*)\b")
+_MODE = re.compile(r"\b(?:chmod|umask|-perm)\b")  # whose numbers are no counts
+_OCTAL = re.compile(r"[0-7]{3,4}")
+_FILE = re.compile(r"[^/.]\.\w+$")
 _PLAIN = re.compile(r"[\w@%+=:,./~$*?-]+")  # needs no quotes, or would lose its meaning in them
 
 
@@ -26,7 +39,7 @@ def fill(request: str, known: str, line: str) -> str:
     for kind in dict.fromkeys(value.kind for value in theirs):
         slots = dict.fromkeys(value for value in theirs if value.kind == kind and _repeated(value, line))
         fillers = dict.fromkeys(value for value in ours if value.kind == kind)
-        changes += zip(slots, fillers, strict=False)
+        changes += [pair for pair in zip(slots, fillers, strict=False) if _fits(*pair, line)]
     used = {value for _, value in changes}
     left = [value for value in ours if value not in used]
     filled = _placed(_replaced(line, changes), left)
@@ -41,33 +54,34 @@ def complete(request: str, line: str) -> str:
     extension of files.
     """
     lacking = [value for value in values(request) if not stands(value, line)]
-    numbers = [value for value in lacking if value.kind == "number"]
-    for several in ([value for value in numbers if value.unit], [value for value in numbers if not value.unit]):
-        line = _amount(request, line, several)
+    for kind, place in _AMOUNTS.items():
+        amounts = [value for value in lacking if kind == ("bytes" if value.unit else value.kind)]
+        found = list(place.finditer(line))
+        if len(amounts) == 1 == len(found):
+            line = (
+                line[: found[0].start("amount")] + amounts[0].text + _unit(amounts[0]) + line[found[0].end("amount") :]
+            )
     wanted = [value for value in lacking if value.kind == "extension"]
     others = {value for value in values(line) if value.kind == "extension"}.difference(values(request))
     others = {value for value in others if stands(value, line)}
     if len(wanted) == 1 == len(others):
         line = _replaced(line, [(others.pop(), wanted[0])])
-    return line
+    return _signed(request, line)
 
 
-def _amount(request: str, line: str, lacking: Sequence[Value]) -> str:
-    """Return `line` with the one lacking number in the place of the one that is none of the request's."""
-    told = {value.text for value in values(request)}
-    others = {
-        (found["number"], found["unit"])
-        for found in AMOUNT.finditer(line)
-        if found["number"] not in told and lacking and bool(found["unit"]) == bool(lacking[0].unit)
-    }
-    if not len(lacking) == 1 == len(others):
+def _signed(request: str, line: str) -> str:
+    """Return `line` with the only size that it looks for below or above, as `request` says."""
+    less, more = _LESS.search(request) is not None, _MORE.search(request) is not None
+    if less == more or len(_SIZE.findall(line)) != 1:
         return line
-    new = lacking[0].text + _unit(lacking[0])
+    return _SIZE.sub(rf"\g<1>{'-' if less else '+'}", line)
 
-    def filled(found: re.Match[str]) -> str:
-        return found["sign"] + new if (found["number"], found["unit"]) in others else found[0]
 
-    return AMOUNT.sub(filled, line)
+def _fits(slot: Value, filler: Value, line: str) -> bool:
+    """Say whether a value may take the place of another: a mode is no count."""
+    return not (slot.kind == "number" and _MODE.search(line) and _OCTAL.fullmatch(slot.text)) or bool(
+        _OCTAL.fullmatch(filler.text)
+    )
 
 
 def _unit(value: Value) -> str:
@@ -78,13 +92,20 @@ def _placed(line: str, left: Sequence[Value]) -> str:
     """Return `line` with what is left in the place of placeholders, in order."""
     for kind, placeholder in (("path", _PATHS), ("name", _NAMES)):
         rest = iter([value.text for value in left if value.kind == kind])
-        line = placeholder.sub(lambda found, rest=rest: next(rest, found[0]), line)  # type: ignore[misc]  # of a closure
+        line = placeholder.sub(partial(_next, rest), line)
     return line
 
 
+def _next(rest: Iterator[str], found: re.Match[str]) -> str:
+    text = next(rest, None)
+    return found[0] if text is None else _quoted(text, found.string, found.start())
+
+
 def _started(line: str, left: Sequence[Value]) -> str:
-    paths = [value.text for value in left if value.kind == "path" and value.text not in line]
-    return _START.sub(lambda found: found[1] + paths[0], line) if paths else line
+    folders = [
+        each.text for each in left if each.kind == "path" and each.text not in line and not _FILE.search(each.text)
+    ]
+    return _START.sub(lambda found: found[1] + _quoted(folders[0], line, found.end(1)), line) if folders else line
 
 
 def _repeated(value: Value, line: str) -> bool:
@@ -107,7 +128,7 @@ def _replaced(line: str, changes: Sequence[tuple[Value, Value]]) -> str:
             return _written(new)
         return _quoted(new.text, line, found.start()) + (_unit(new) if unit and new.unit else unit)
 
-    place = rf"(?:(?<!\w)|(?<=\w)(?=\.))(?P<text>{longest_first})(?:(?<=\d)(?P<unit>[kMGT])?(?!\d)|(?<!\d)(?!\w))"
+    place = rf"(?:(?<![\w&])|(?<=\w)(?=\.))(?P<text>{longest_first})(?:(?<=\d)(?P<unit>[kMGT])?(?![\d>])|(?<!\d)(?!\w))"
     return re.sub(place, filled, line)
 
 

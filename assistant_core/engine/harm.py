@@ -17,7 +17,7 @@ _ASKED = re.compile(
     r"""\b (?: (?: abort | cancel | clean | clear | delet | deregister | destroy | discard | drop | eras | evict
         | expung | flush | format | halt | kill | obliterat | overwrit | prun | purg | reboot | recreat | remov | reset
         | restart | restor | revert | rollback | shred | shut | stop | terminat | trash | truncat | undo | uninstall
-        | unlink | unregister | wip | zap ) \w*
+        | unlink | unregister | wip | zap ) (?! \w*ed\b ) \w*  # what is deleted is not to be deleted
       | empt(?:y|ies)\ (?:a|my|the) | free\ (?:the|up) | power\ ?off | rid\ of | roll(?:ing)?\ back | rm | turn\ off
       ) \b""",
     re.VERBOSE | re.IGNORECASE,

@@ -1,4 +1,4 @@
-"""What a request is about: its numbers, amounts, paths, patterns, kinds of files and names; and which a line holds.
+"""What a request is about: its numbers, amounts, times, paths, patterns, kinds of files, names; which a line holds.
 
 In: a request in words, a line. Out: values. The same words make the same values in every request, so that those of one
 can take the place of those of another (assistant_core.engine.filling).
@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-Kind = Literal["number", "path", "pattern", "extension", "name"]
+Kind = Literal["number", "seconds", "minutes", "days", "path", "pattern", "extension", "name"]
+
+_TIMES: dict[str, tuple[Kind, int]] = {  # by the first three letters: as lines tell them, which know no weeks
+    "sec": ("seconds", 1), "min": ("minutes", 1), "hou": ("minutes", 60), "day": ("days", 1), "wee": ("days", 7),
+    "mon": ("days", 30), "yea": ("days", 365),
+}  # fmt: skip
 
 _FILE_TYPES = {  # what files are called by -> their extension; further ones are called by their extension itself
     "bash": "sh", "javascript": "js", "markdown": "md", "perl": "pl", "python": "py", "ruby": "rb", "rust": "rs",
@@ -23,7 +28,7 @@ _EXTENSIONS = re.compile(
     "|xml|xz|ya?ml|zip"
 )
 _CALLED = "branch|container|database|group|host|image|package|process|remote|service|table|tag|user"
-_SOUGHT = r"search\ for|grep\ for|lines\ with|(?:containing|contains?|occurrences\ of)(?:\ the\ (?:word|text|string))?"
+_SOUGHT = r"(?:search\ for|grep\ for|lines\ with|containing|contains?|occurrences\ of)(?:\ the\ (?:word|text|string))?"
 _NO_NAME = (  # words that stand where a name may stand
     r"(?:an?|all|any|and|are|by|called|each|every|files?|folders?|for|groups?|from|ids?|in|is|its?|lines?|lists?|names?"
     r"|named|not|of|on|or|process(?:es)?|recursively|structures?|text|that|the|their|this|to|trees?|users?|was|words?"
@@ -35,15 +40,19 @@ _VALUE = re.compile(
     rf"""(?P<quote>["'`]) (?P<quoted>[^"'`]+) (?P=quote)
       | (?P<pattern> [^\s,;"'`]*[*?][^\s,;"'`]+ | (?<!\w)\.[a-zA-Z]\w{{0,6}}\b )
       | (?P<path> (?:~|\.{{1,2}}|\$\w+|[\w.-]+)?/[^\s,;:"'`()]+ | \$\w+ | \b[\w-]+\.[a-zA-Z]\w{{0,6}}\b )
-      | (?P<number> \d+ ) (?: \s? (?P<unit> [kKmMgGtT] ) (?:[bB]|ilobytes?|egabytes?|igabytes?)? )? (?! \w | \.\d )
+      | (?<![\w.]) (?P<number> \d+ ) (?! \.\d ) (?:
+            \s? (?P<unit> [kKmMgGtT] ) (?:[bB]|ilobytes?|egabytes?|igabytes?)?
+          | \s? (?P<time> (?:second|min(?:ute)?|hour|day|week|month|year)s? ) )? (?! \w )
       | \b (?P<type> [A-Za-z]\w* )\ (?=(?:source\ )?(?:files?|scripts?|images?)\b)
       | \b (?:named|called)\ (?!{_NO_NAME}) (?P<named> \w[\w@.-]*\b )
       | \b (?:{_CALLED})\ (?!{_NO_NAME}) (?P<called> \w[\w@-]*\b ) {_ENDS}
       | \b (?:{_SOUGHT})\ (?!{_NO_NAME}) (?P<sought> \w[\w@-]*\b ) {_ENDS}
+      | \b (?:files?|folders?|director(?:y|ies)|everything)\ (?:in|under|below|inside)\ (?!{_NO_NAME})
+            (?P<within> \w[\w-]*\b ) (?=\.?$)
       | \b replace\ (?P<old> \w+ )\ (?:with|by)\ (?P<new> \w+ )\b""",
     re.VERBOSE,
 )
-AMOUNT = re.compile(r"(?<![\w$./{&>-])(?P<sign>[+-]?)(?P<number>\d+)(?P<unit>[ckMGT]?)(?![\w.>/}])")  # in a line
+_AMOUNT = re.compile(r"(?<![\w$./{&>-])[+-]?(?P<number>\d+)(?P<unit>[ckMGT]?)(?![\w.>/}])")  # in a line
 _BYTES = {"c": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NEARLY = 0.1  # a megabyte is a million bytes to some
 
@@ -72,9 +81,9 @@ def stands(value: Value, line: str) -> bool:
     match value.kind:
         case "number" if value.unit:
             wanted = int(value.text) * _BYTES[value.unit]
-            found = (int(each["number"]) * _BYTES[(each["unit"] or "c").lower()] for each in AMOUNT.finditer(line))
+            found = (int(each["number"]) * _BYTES[(each["unit"] or "c").lower()] for each in _AMOUNT.finditer(line))
             return any(abs(each - wanted) <= _NEARLY * wanted for each in found)
-        case "number":
+        case "number" | "seconds" | "minutes" | "days":
             return re.search(rf"(?<![\w.]){value.text}(?![\d>])", line) is not None
         case "extension":
             return re.search(rf"(?<=[\w*\\])\.{re.escape(value.text)}\b", line) is not None
@@ -91,14 +100,17 @@ def _values(request: str) -> Iterator[Value]:
                 yield Value("number", found["number"], (found["unit"] or "").lower())
             case "pattern":
                 yield _pattern(found["pattern"].rstrip("."))
-            case "path":
-                yield Value("path", found["path"].rstrip("."))
+            case "time":
+                kind, times = _TIMES[found["time"][:3]]
+                yield Value(kind, str(int(found["number"]) * times))
+            case "path" | "within" as group:
+                yield Value("path", found[group].rstrip("."))
             case "type":
                 yield from _typed(found["type"].lower())
             case "new":
                 yield from (Value("name", found["old"]), Value("name", found["new"]))
-            case kind:
-                yield Value("name", found[kind or 0])
+            case group:
+                yield Value("name", found[group or 0])
 
 
 def _typed(word: str) -> Iterator[Value]:
