@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from assistant_core import __version__, settings
-from assistant_core.errors import AssistantError, ServiceError, SettingsError, StoreError
+from assistant_core.errors import AssistantError, ModelError, ServiceError, SettingsError, StoreError
 from assistant_core.settings import APPLICATION, Paths
 
 State = Literal["ok", "warn", "fail"]
@@ -278,20 +278,23 @@ def _opened(paths: Paths) -> str:
 
 
 def trial(place: Place) -> Iterator[Finding]:
-    """Yield whether there is the version that is to be tried, if one is."""
-    from assistant_core.engine import switch  # noqa: PLC0415 - the other checks work without
+    """Yield whether the version that is to be tried, if one is, is there and not in use."""
+    from assistant_core.engine import registry, switch  # noqa: PLC0415 - the other checks work without
 
     training = _settings(place).training
     if not training.trial:
         return
     try:
         with tempfile.TemporaryDirectory() as cache:
-            model = switch.named("command", training.trial, place.paths._replace(cache=Path(cache)))
+            paths = place.paths._replace(cache=Path(cache))
+            version = switch.named("command", training.trial, paths).version
+            if version == registry.active("command", paths).version:
+                raise ModelError(f"{version} is in use already")
     except AssistantError as error:
         found = f"training.trial: {error}; the version in use answers all requests"
-        yield Finding("trial", "warn", found, "assistant config unset training.trial, or set it to one that there is")
+        yield Finding("trial", "warn", found, "assistant config unset training.trial, or set it to another version")
     else:
-        yield Finding("trial", "ok", f"{model.version} answers {training.trial_share:.0%} of the requests")
+        yield Finding("trial", "ok", f"{version} answers {training.trial_share:.0%} of the requests")
 
 
 def embedding(place: Place) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Settings: defaults < config.toml < `$XONTRIB_ASSISTANT_<SECTION>_<KEY>`, and where our files live.
 
-The tables below are the only definition: names, types, defaults, the text that documents them and the range of each
-number. Standard library only, and no file is opened on import: the shell loads this module before its first prompt.
+The tables below are the only definition: names, types, defaults, the text that documents them and the bounds of
+their values. Standard library only, and no file is opened on import: the shell loads this module before its first prompt.
 """
 
 import difflib
@@ -26,6 +26,25 @@ class Range(NamedTuple):
     def words(self) -> str:
         """What stands behind "expected a number"."""
         return f", {self.least:,} or more" if self.most == float("inf") else f" from {self.least:,} to {self.most:,}"
+
+    def holds(self, value: float) -> bool:
+        """Say whether `value` is in it."""
+        return self.least <= value <= self.most
+
+
+class Named(NamedTuple):
+    """The names of which one stands before the "=" of each text of a list."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """What stands behind "expected a list of texts"."""
+        return f", each NAME=VALUE, where NAME is {', '.join(self.names[:-1])} or {self.names[-1]}"
+
+    def holds(self, value: tuple[str, ...]) -> bool:
+        """Say whether each text has a name and something behind it."""
+        return all(name in self.names and rest for name, _, rest in (text.partition("=") for text in value))
 
 
 SHARE = Range(0, 1)
@@ -109,6 +128,7 @@ class Training(NamedTuple):
     sources: Annotated[
         tuple[str, ...],
         'What else is learned from, each "SOURCE=PATH"; a source is documents, manuals, wiki, tldr or instructions.',
+        Named(("documents", "manuals", "wiki", "tldr", "instructions")),
     ] = ()
     every_h: Annotated[int, "Hours from one scheduled run to the next.", Range(1)] = 24
     min_commands: Annotated[int, "New commands without which a scheduled run is left out.", Range(0)] = 100
@@ -158,7 +178,7 @@ class Setting(NamedTuple):
     type: Any
     default: Any
     doc: str
-    range: Range | None = None  # None: no number
+    bounds: Any = None  # a Range for a number, Named for some lists, else None
 
     @property
     def name(self) -> str:
@@ -210,8 +230,8 @@ def convert(setting: Setting, value: object, where: str) -> Any:  # noqa: ANN401
     """Return `value`, from TOML or as the text of a variable, as the setting's type; raise SettingsError."""
     choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
     converted: Any = (value if value in choices else None) if choices else _CONVERT[setting.type](value)
-    bounds = setting.range
-    if converted is None or (bounds and not bounds.least <= converted <= bounds.most):
+    bounds = setting.bounds
+    if converted is None or (bounds and not bounds.holds(converted)):
         kind = " or ".join(choices) if choices else _EXPECTED[setting.type]
         raise SettingsError(f"{where}: {setting.name} is {value!r}; expected {kind}{bounds.words if bounds else ''}")
     return converted

@@ -38,14 +38,17 @@ def add(args: Namespace, app: App) -> Answer:
 
 def status(args: Namespace, app: App) -> Answer:
     """Answer with what train_run.status says, and with the version on trial."""
-    from assistant_core.engine import switch  # noqa: PLC0415 - not needed for --help
+    from assistant_core.engine import registry, switch  # noqa: PLC0415 - not needed for --help
 
     answer = train_run.status(args, app)
     version, lines = None, list(answer.lines)
     try:
         training = app.settings().training
         if training.trial:
-            version = switch.named("command", training.trial, app.paths).version
+            named = switch.named("command", training.trial, app.paths).version
+            if named == registry.active("command", app.paths).version:
+                raise ModelError(f"{named} is in use already")
+            version = named
             lines.append(f"on trial: {version}, for {training.trial_share:.0%} of the requests")
     except AssistantError as error:
         lines.append(Styled(f"training.trial has no effect: {error}", "warn"))

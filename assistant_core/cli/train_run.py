@@ -31,6 +31,7 @@ NEEDED = ("torch", "transformers", "accelerate", "peft", "sentence_transformers"
 PROGRAM = (sys.executable, "-P", "-m", "training", "run")
 SCHEDULE = (sys.executable, "-P", "-m", "training.schedule")
 START_S = 60.0  # longest wait for a run to begin
+INTERRUPTS = 3  # Ctrl-C that a run here is given to end by
 STOP_S = (20.0, 5.0)  # the same for its end, by SIGTERM and by SIGKILL
 LOOK_S = 0.02
 STALE_S = 30.0  # after which it is said how long nothing moved
@@ -77,16 +78,19 @@ def _enough(app: App) -> None:
 
 
 def _here(app: App) -> Answer:
-    """Run on this terminal, to the end; answer with what came of it."""
+    """Run on this terminal, to the end or the third Ctrl-C; answer with what came of it."""
     import msgspec  # noqa: PLC0415 - not needed for --help
 
     from assistant_core.engine import progress  # noqa: PLC0415 - not needed for --help
 
     began_ns = time.time_ns()
     with subprocess.Popen(PROGRAM, env=dict(app.environ)) as process:
-        while process.poll() is None:
+        for _ in range(INTERRUPTS):
             with suppress(KeyboardInterrupt):  # the run gets it as well, and has to write down how it ends
                 process.wait()
+                break
+        else:
+            process.kill()
     if process.returncode < 0 and sys.stderr.isatty():
         sys.stderr.write("\n")  # one that was killed leaves its line of progress
     lines: list[str | Styled] = []
@@ -94,7 +98,8 @@ def _here(app: App) -> Answer:
         lines += _under_way(None, left, app)
     if (last := progress.read(app.paths, progress.Outcome)) and last.ended_ns >= began_ns:
         lines += _last(msgspec.structs.replace(last, error=""))  # which the run itself has told
-    return Answer({}, lines, process.returncode)
+    code = process.returncode
+    return Answer({}, lines, 128 - code if code < 0 else code)  # 137 for the signal 9, as in every shell
 
 
 def missing(modules: Sequence[str]) -> list[str]:

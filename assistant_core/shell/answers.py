@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from assistant_core.errors import AssistantError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from assistant_core.records import Rating
 
 PRIVATE = "XONTRIB_ASSISTANT_RECORD_PRIVATE"
+INTERRUPTS = 4  # Ctrl-C that what runs for us is given to end by: one more than `train now` gives a run
 RATINGS: dict[str, "Rating"] = {"helpful": "helpful", "unhelpful": "unhelpful"}
 TRAIN = (  # what :train can do, and the words that follow
     "add",
@@ -93,7 +95,12 @@ def train(session: Session, text: str) -> int:
             known = ", ".join(dict.fromkeys(phrase.split()[0] for phrase in TRAIN))
             raise AssistantError(f"{word!r} is nothing that :train can do; there are {known}")
     asked = [*PROGRAM, "train", *(words or ["status"])]
-    return subprocess.run(asked, env=session.xsh.env.detype(), check=False).returncode
+    with subprocess.Popen(asked, env=session.xsh.env.detype()) as process:
+        for _ in range(INTERRUPTS):
+            with suppress(KeyboardInterrupt):  # the program gets it as well, and has to tell what came of it
+                return process.wait()
+        process.kill()
+    return process.returncode
 
 
 def private(session: Session, state: str) -> int:
