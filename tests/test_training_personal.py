@@ -13,6 +13,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -29,7 +30,7 @@ from assistant_core.engine.command import CommandModel
 from assistant_core.engine.llm import FILE
 from assistant_core.engine.progress import Outcome, Progress
 from assistant_core.engine.prompt import Piece
-from assistant_core.errors import ModelError, TrainingError
+from assistant_core.errors import ModelError, SealError, TrainingError
 from assistant_core.records import Command
 from assistant_core.settings import Paths, Settings, Training
 from training import deploy, job, measuring, personal, publicset, reopen, safety, tokenizer
@@ -283,10 +284,40 @@ def test_further_sources_are_no_more_than_what_is_the_users_own(tmp_path: Path, 
     assert 0 < contexts(place).count("git stripe") < 5_000
 
 
-def test_a_further_source_that_is_not_there_is_named(place: Place, tmp_path: Path) -> None:
-    place.settings = Settings(training=Training(sources=(f"tldr={tmp_path}/nowhere",)))
-    with pytest.raises(TrainingError, match="nowhere' names nothing that is there; expected tldr=PATH"):
-        place.run()
+def test_what_is_measured_by_is_not_learned_from_a_further_source(tmp_path: Path, built: Path) -> None:
+    lines = {command.line for command in COMMANDS}
+    (tmp_path / "notes.md").write_text("".join(f"```sh\n{line}\n```\n" for line in lines))
+    place = Place(tmp_path, Settings(training=Training(sources=(f"documents={tmp_path}/notes.md",))))
+    record(place.paths.history, COMMANDS)
+    install(place, built)
+    with pytest.raises(OutOfTimeError):
+        place.run(steps=1)
+    held = msgspec.msgpack.decode((place.folder() / "set.msgpack").read_bytes(), type=personal._Held)  # noqa: SLF001 - what is written
+    measured = {text for row in held.rows for text in row.texts}
+    assert measured
+    assert [each.source for each in held.further] == ["documents"]
+    assert held.further[0].rows <= len(lines - measured)
+
+
+def test_sources_that_give_nothing_are_told_and_left_out(
+    tmp_path: Path, built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.md").write_text("```sh\ngit stripe --wide\n```\n")
+    sources = tuple(
+        f"{name}={tmp_path}/{path}"
+        for name, path in (("tldr", "gone"), ("documents", "empty"), ("documents", "notes.md"))
+    )
+    place = Place(tmp_path, Settings(training=Training(sources=sources)))
+    record(place.paths.history, COMMANDS)
+    install(place, built)
+    place.run()
+    told = capsys.readouterr().err
+    assert "gone' names nothing that is there; expected tldr=PATH" in told
+    assert "empty' gives nothing to learn from: no commands in it" in told
+    data = {each.source: each.rows for each in place.model().card.data}
+    assert data["documents"] == 1
+    assert data["store"] > 10
 
 
 # --- sealed --------------------------------------------------------------------------------------------------
@@ -321,6 +352,46 @@ def test_whatever_holds_lines_or_was_made_of_them_is_sealed(
     (place.paths.state / "seal.key").unlink()
     with pytest.raises(ModelError, match="there is no key"):
         registry.load("command", "r1", place.paths)
+
+
+@pytest.mark.parametrize(("first", "then"), [(PLAIN, SEALED), (SEALED, PLAIN)])
+def test_a_run_that_is_to_be_sealed_or_no_longer_begins_anew_and_leaves_nothing_open(  # noqa: PLR0913, PLR0917 - a table and fixtures
+    tmp_path: Path, built: Path, trained: Place, monkeypatch: pytest.MonkeyPatch, first: Settings, then: Settings
+) -> None:
+    pytest.importorskip("cryptography", reason="needs [seal]")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    place = Place(tmp_path, first)
+    record(place.paths.history, COMMANDS)
+    install(place, built)
+    with pytest.raises(OutOfTimeError):
+        place.run(steps=5)
+    place.settings = then
+    with pytest.raises(OutOfTimeError):
+        place.run(steps=2, attempt=2)
+    left = {name: place.folder() / name for name in files(place.folder())}
+    if then is SEALED:
+        assert [name for name, file in left.items() if not seal.is_sealed(file)] == []
+    else:
+        assert not sealing.place_in_memory(place.paths).exists()
+    place.run(attempt=3)
+    assert place.completed("git ") == trained.completed("git ")
+    assert not sealing.place_in_memory(place.paths).exists()
+
+
+def test_a_sealed_run_that_fails_leaves_nothing_in_memory(
+    tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography", reason="needs [seal]")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    place = Place(tmp_path, SEALED)
+    record(place.paths.history, COMMANDS[:4])
+    install(place, built)
+    with pytest.raises(TrainingError, match="wait a day"):
+        place.run()
+    assert not sealing.place_in_memory(place.paths).exists()
+    monkeypatch.setattr(personal, "MEMORY", 2**60)
+    with pytest.raises(SealError, match=r"MB free, expected 1,099,511,627,776 MB .*--shm-size"):
+        place.run("r2")
 
 
 def test_a_sealed_run_whose_memory_is_gone_begins_anew(

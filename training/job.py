@@ -107,6 +107,11 @@ class Job:
         if new or time.monotonic() - self._written >= REPORT_S:
             self._write()
 
+    def note(self, text: str) -> None:
+        """Say something that is not an error, where errors are said."""
+        self._line.clear()
+        sys.stderr.write(f"{text}\n")
+
     def decided(self, decision: Decision) -> None:
         """Note what became of a version that this run made."""
         self._decisions.append(decision)

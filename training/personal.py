@@ -17,6 +17,7 @@ import io
 import random
 import shutil
 import time
+from collections import Counter
 from contextlib import ExitStack, closing
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
@@ -74,7 +75,9 @@ DRIFT = 0.5  # more tokens a byte than usual, from which on a vocabulary of its 
 PUBLIC = "public_before"  # of a card's scores: the best on the fixed public set of the versions before it
 USUAL = "tokens_per_byte"  # of a card's scores: what the vocabulary needs for what it was learnt from
 MEASURED = 300  # of the user's newest lines, about, that are typed to measure
+MEMORY = 300 * 2**20  # bytes: three checkpoints of the model that ships with the optimizer's state, and the export
 VOCABULARY = "tokenizer.model"
+OPEN = ("model", "weights", "trainer")  # folders of weights in the clear
 CONTEXTS, SET = "contexts.npz", "set.msgpack"  # what a run learns from and is measured by, kept until it ends
 
 
@@ -101,6 +104,7 @@ class _Held(msgspec.Struct, frozen=True):
     own_words: bool  # whether the contexts are in a vocabulary of the run's own
     rows: list[Row]
     learned: int
+    further: list[Data]  # what else is learned from
     tokens_per_byte: float | None
 
 
@@ -113,7 +117,12 @@ def run(job: Job, user: User) -> None:
     if decision := deploy.settled(user.paths, "command", job.run, user.environ):
         job.decided(decision)
     else:
-        _trained(job, user, clear)
+        try:
+            _trained(job, user, clear)
+        except Exception as error:
+            if clear != job.folder and not isinstance(error, OutOfTimeError):  # which the next run goes on from
+                shutil.rmtree(clear.parent)
+            raise
     _forget(job.folder)
     if clear != job.folder:
         shutil.rmtree(clear.parent)
@@ -154,20 +163,24 @@ def _opened(user: User, stack: ExitStack) -> _Base:
 
 
 def _clear_folder(job: Job, user: User) -> Path:
-    """Return where the run's weights may lie in the clear; what other runs left there is deleted."""
-    if not user.settings.training.encrypt:
+    """Return where the run's weights may lie in the clear; what lies in the clear elsewhere is deleted."""
+    encrypt, home = user.settings.training.encrypt, seal.place_in_memory(user.paths)
+    if not encrypt:
+        shutil.rmtree(home, ignore_errors=True)  # not ours, if it cannot be deleted
         return job.folder
-    home = seal.in_memory(user.paths)
-    for left in home.iterdir():
+    for left in home.glob("*/"):
         if left.name != job.run:
             shutil.rmtree(left)
-    return private_directory(home / job.run)
+    for name in OPEN:
+        shutil.rmtree(job.folder / name, ignore_errors=True)
+    folder = home / job.run
+    return folder if folder.exists() else private_directory(seal.in_memory(user.paths, MEMORY) / job.run)
 
 
 def _set(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _Held]:
     """Return what to learn from and what to measure by: of an earlier attempt at this run if it had the same base."""
     key = _key(user)
-    if (job.folder / SET).exists():
+    if (job.folder / SET).exists() and seal.agrees(job.folder / SET, key):
         with seal.opened(job.folder / SET, key) as plain:
             held = msgspec.msgpack.decode(plain.read_bytes(), type=_Held)
         if held.base == base.model.version and held.own_words == (clear / VOCABULARY).exists():
@@ -204,11 +217,16 @@ def _gathered(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _
     own = list(_examples(processed, key, cut))
     taught = [row for row in _taught(user) if row.at_ns is None or row.at_ns <= cut]
     own += [example for row in taught for example in examples.encode(row, words) for _ in range(round(row.weight))]
-    own += _further(user, words, sum(len(example.tokens) for example in own))
+    known = {text for row in held for text in row.texts}
+    offered = [row for row in _offered(job, user) if known.isdisjoint(row.texts)]
+    further = _further(offered, words, sum(len(example.tokens) for example in own))
     if not own:
         raise TrainingError("nothing to learn from: no example fits a context")
-    learning = examples.pack([*own, *forgetting.replayed(words, sum(len(each.tokens) for each in own))], seed=0)
-    return learning, _Held(base.model.version, words is not base.words, _sampled(held), len(own), fit)
+    all_own = [*own, *(example for _, example in further)]
+    learning = examples.pack([*all_own, *forgetting.replayed(words, sum(len(each.tokens) for each in all_own))], seed=0)
+    counted = Counter((row.source, row.licence) for row, _ in further)
+    sources = [Data(source=source, licence=licence, rows=rows) for (source, licence), rows in counted.items()]
+    return learning, _Held(base.model.version, words is not base.words, _sampled(held), len(own), sources, fit)
 
 
 def _cut(rows: list[Row], share: float) -> int:
@@ -244,13 +262,27 @@ def _taught(user: User) -> Iterator[Row]:
     return (row for row in rows if row.task != "session" and MARK not in "".join(row.texts))
 
 
-def _further(user: User, words: Tokenizer, most: int) -> list[Example]:
-    """Return examples, by chance, of what else the user wants learned from: up to `most` tokens."""
-    rows = clean(read(corpus.places(user.settings.training.sources), Machine.here(user.environ), Skips()))
-    found = [example for row in rows for example in examples.encode(row, words)]
+def _offered(job: Job, user: User) -> Iterator[Row]:
+    """Yield what else the user wants learned from, clean; a source that gives nothing is told."""
+    for each in user.settings.training.sources:
+        skips = Skips()
+        try:
+            rows = list(clean(read(corpus.places([each]), Machine.here(user.environ), skips)))
+        except TrainingError as error:
+            job.note(f"training.sources: {error}; it is left out")
+            continue
+        if not rows:
+            reasons = "; ".join(dict.fromkeys(reason for _, reason in skips.counts)) or "no commands in it"
+            job.note(f"training.sources: {each!r} gives nothing to learn from: {reasons}")
+        yield from rows
+
+
+def _further(offered: list[Row], words: Tokenizer, most: int) -> list[tuple[Row, Example]]:
+    """Return examples of what is offered by chance, up to `most` tokens."""
+    found = [(row, example) for row in offered for example in examples.encode(row, words)]
     random.Random(0).shuffle(found)  # noqa: S311 - a sample, not a secret
-    lengths = accumulate(len(example.tokens) for example in found)
-    return [example for example, length in zip(found, lengths, strict=True) if length <= most]
+    lengths = accumulate(len(example.tokens) for _, example in found)
+    return [pair for pair, length in zip(found, lengths, strict=True) if length <= most]
 
 
 def _vocabulary(clear: Path, rows: list[Row], base: _Base) -> tuple[Tokenizer, float | None]:
@@ -315,6 +347,7 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -
         measure="keystrokes saved",
         before=base.model.version,
     )
+    named = {store.NAME, *(each.source for each in held.further)}
     card = Card(
         kind="command",
         version=job.run,
@@ -322,7 +355,8 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -
         files={},
         data=(
             Data(source=store.NAME, licence="private", rows=held.learned),
-            *(each for each in base.model.card.data if each.source != store.NAME),
+            *held.further,
+            *(each for each in base.model.card.data if each.source not in named),
         ),
         scores={
             "keystrokes_saved": after.saved.mean,
@@ -348,5 +382,5 @@ def _forget(folder: Path) -> None:
     """Delete what a run leaves of the user's lines: contexts, checkpoints, what it was measured by."""
     for name in (SET, CONTEXTS, VOCABULARY):  # the first of them makes the others count
         (folder / name).unlink(missing_ok=True)
-    for name in ("model", "weights", "trainer"):
+    for name in OPEN:
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -39,20 +40,36 @@ def key_of(paths: Paths) -> bytes:
     return seal_key.load(paths)
 
 
-def in_memory(paths: Paths) -> Path:
+def place_in_memory(paths: Paths) -> Path:
+    """Return where `in_memory` is or would be."""
+    places = hashlib.sha256(bytes(paths.training)).hexdigest()[:16]  # a user may have several
+    return MEMORY / f"{APPLICATION}-{os.getuid()}-{places}"
+
+
+def in_memory(paths: Paths, needed: int = 0) -> Path:
     """Return the user's folder for what other libraries write in the clear though it is to be sealed.
 
     It is in memory alone, as far as memory is (the system may swap), and gone with the machine's next start. Raises
-    SealError where there is no such place.
+    SealError where there is no such place, or less than `needed` bytes of it.
     """
-    places = hashlib.sha256(bytes(paths.training)).hexdigest()[:16]  # a user may have several
-    folder = MEMORY / f"{APPLICATION}-{os.getuid()}-{places}"
+    folder = place_in_memory(paths)
     if not _is_memory(MEMORY):
         raise SealError(f"{MEMORY} is not in memory (expected tmpfs there); set training.encrypt = false, train again")
+    free = shutil.disk_usage(MEMORY).free
+    if free < needed:
+        raise SealError(
+            f"{MEMORY} has {free // 2**20:,} MB free, expected {needed // 2**20:,} MB for what is sealed in the end; "
+            "make it larger (docker: --shm-size), or set training.encrypt = false"
+        )
     found = private_directory(folder).lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise SealError(f"{folder} is not a folder of yours alone (0700); remove it and train again")
     return folder
+
+
+def agrees(path: Path, key: bytes | None) -> bool:
+    """Say whether the file at `path` is sealed where there is a key, and open where there is none. Raises OSError."""
+    return seal.is_sealed(path) == (key is not None)
 
 
 def _is_memory(place: Path) -> bool:
