@@ -1,7 +1,7 @@
 """Settings: defaults < config.toml < `$XONTRIB_ASSISTANT_<SECTION>_<KEY>`, and where our files live.
 
-The tables below are the only definition: names, types, defaults, the text that documents them and the bounds of
-their values. Standard library only, and no file is opened on import: the shell loads this module before its first prompt.
+The tables below are the only definition: names, types, defaults, the text that documents them and the bounds of what
+may be written. Standard library only, and no file is opened on import: the shell loads this before its first prompt.
 """
 
 import difflib
@@ -33,14 +33,15 @@ class Range(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The names of which one stands before the "=" of each text of a list."""
+    """What each text of a list looks like, such as SOURCE=PATH, and the names that may stand before its "="."""
 
+    form: str
     names: tuple[str, ...]
 
     @property
     def words(self) -> str:
         """What stands behind "expected a list of texts"."""
-        return f", each NAME=VALUE, where NAME is {', '.join(self.names[:-1])} or {self.names[-1]}"
+        return f", each {self.form} with {self.form.partition('=')[0]} one of {', '.join(self.names)}"
 
     def holds(self, value: tuple[str, ...]) -> bool:
         """Say whether each text has a name and something behind it."""
@@ -128,7 +129,7 @@ class Training(NamedTuple):
     sources: Annotated[
         tuple[str, ...],
         'What else is learned from, each "SOURCE=PATH"; a source is documents, manuals, wiki, tldr or instructions.',
-        Named(("documents", "manuals", "wiki", "tldr", "instructions")),
+        Named("SOURCE=PATH", ("documents", "manuals", "wiki", "tldr", "instructions")),
     ] = ()
     every_h: Annotated[int, "Hours from one scheduled run to the next.", Range(1)] = 24
     min_commands: Annotated[int, "New commands without which a scheduled run is left out.", Range(0)] = 100
@@ -178,7 +179,7 @@ class Setting(NamedTuple):
     type: Any
     default: Any
     doc: str
-    bounds: Any = None  # a Range for a number, Named for some lists, else None
+    bounds: Range | Named | None = None  # every number has a Range
 
     @property
     def name(self) -> str:
@@ -259,18 +260,10 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _boolean(value: object) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    return {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }.get(str(value).lower())
+    text = str(value).lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    return False if text in {"0", "false", "no", "off"} else None
 
 
 def _integer(value: object) -> int | None:

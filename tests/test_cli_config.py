@@ -29,6 +29,11 @@ def write(paths: Paths, text: str) -> None:
         (["keys.why", ""], "", "\n"),
         (["record.ignore", "a:b", "^vault "], ("a:b", "^vault "), "a:b\n^vault \n"),
         (["record.ignore"], (), ""),
+        (
+            ["training.sources", "documents=~/notes", "tldr=~/tldr"],
+            ("documents=~/notes", "tldr=~/tldr"),
+            "documents=~/notes\ntldr=~/tldr\n",
+        ),
     ],
 )
 def test_set_and_get(argv: list[str], value: object, printed: str, environ: Environ, paths: Paths) -> None:

@@ -268,16 +268,18 @@ def test_status_of_nothing(fake: Environ) -> None:
 @pytest.mark.parametrize(
     ("name", "said", "version"),
     [
-        ("v1", "on trial: v1, for 50% of the requests", "v1"),
+        ("v2", "on trial: v2, for 50% of the requests", "v2"),
+        ("v1", "training.trial has no effect: v1 is in use already", None),
         ("shipped", "on trial: {shipped}, for 50% of the requests", "{shipped}"),
         ("{shipped}", "on trial: {shipped}, for 50% of the requests", "{shipped}"),
-        ("gone", "training.trial has no effect: there is no command model 'gone'; there are: v1, shipped", None),
+        ("gone", "training.trial has no effect: there is no command model 'gone'; there are: v1, v2, shipped", None),
     ],
 )
 def test_status_tells_the_version_on_trial(
     fake: Environ, paths: Paths, name: str, said: str, version: str | None
 ) -> None:
     shipped = registry.shipped("command", paths).version
+    promote(paths, "v2")
     promote(paths, "v1")
     assert "trial" not in run(fake, "train", "status").out
     assert run(fake, "config", "set", "training.trial", name.format(shipped=shipped)).code == 0

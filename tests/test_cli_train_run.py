@@ -12,8 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from program import PROGRAM, process, record, run, terminal
+from terminal import CTRL_C, ENTER, Home
 from training_process import install, until
 
+from assistant_core import settings
 from assistant_core.engine import progress, seal
 from assistant_core.engine.progress import Outcome, Progress
 from assistant_core.records import Command
@@ -24,7 +26,7 @@ Environ = dict[str, str]
 DAY_NS = 86_400 * 10**9
 OLD = [Command(line="ls", session="s", started_ns=day * DAY_NS) for day in (1, 2)]
 MAIN = """\
-import os, sys, time
+import os, signal, sys, time
 from assistant_core import settings
 from assistant_core.engine.progress import Decision
 from training.job import Job, work
@@ -35,6 +37,10 @@ def pipeline(job: Job) -> None:
     job.report("measuring", 7, 3000)
     if "KILLED" in os.environ:
         os.kill(os.getpid(), 9)
+    if "DEAF" in os.environ:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        job.report("deaf", 0, 1)
+        time.sleep(60)
     if "SLOW" in os.environ:
         try:
             time.sleep(60)
@@ -109,6 +115,7 @@ def test_the_line_of_a_run_that_was_killed_stays(fake: Environ, paths: Paths) ->
     shown = terminal({**fake, "KILLED": "1"}, "train", "now", "--foreground")
     left = progress.read(paths, Progress)
     assert left
+    assert shown.code == 137
     said = f"measuring, 7 of 3,000 steps\r\n\x1b[33mrun {left.run} did not come to its end (measuring); "
     assert said in shown.out
 
@@ -151,6 +158,58 @@ def test_ctrl_c_waits_until_the_run_has_written_how_it_ended(fake: Environ, path
     assert (started.returncode, last.state) == (130, "stopped")
     assert "(measuring); `assistant train now`, or the next scheduled run, goes on from there\n" in stopped
     assert f"last run {last.run}: stopped at " in stopped
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A shell in which `:train now` begins a run that is over at once, with commands that it could learn from."""
+    (tmp_path / "home").mkdir()
+    home = Home(tmp_path / "home")
+    record(settings.paths(home.environ).history, OLD)
+    home.environ = install(home.environ, tmp_path)
+    replace_file(tmp_path / "stand-in" / "training" / "__main__.py", MAIN)
+    return home
+
+
+def test_ctrl_c_in_the_shell_waits_until_it_is_told_how_the_run_ended(home: Home) -> None:
+    home.environ["SLOW"] = "1"
+    with home.open() as shell:
+        shell.send(f":train now --foreground{ENTER}")
+        shell.wait_for("measuring, 7 of 3,000 steps")
+        shell.send(CTRL_C)
+        shell.wait(lambda: shell.prompts() > 1, "the next prompt")
+        assert ": stopped at " in shell.screen()
+        shell.run("echo code $LAST_RETURN_CODE")
+        assert "code 130" in shell.screen()
+
+
+def test_ctrl_c_again_and_again_ends_what_does_not_heed_it(home: Home) -> None:
+    home.environ["DEAF"] = "1"
+    found = settings.paths(home.environ)
+    with home.open() as shell:
+        shell.send(f":train now --foreground{ENTER}")
+        shell.wait_for("deaf, 0 of 1 steps")
+        shell.press_until(CTRL_C, lambda: shell.prompts() > 1)
+        assert "did not come to its end (deaf); " in shell.screen()
+        shell.run("echo code $LAST_RETURN_CODE")
+        assert "code 137" in shell.screen()
+    assert progress.running(found) is None
+
+
+def test_ctrl_c_again_and_again_ends_a_program_that_does_not_heed_it(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "stand-in" / "sitecustomize.py").write_text(
+        "import signal, sys, time\n"
+        "if sys.argv[-1] == 'status':\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    print('deaf', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with home.open() as shell:
+        shell.send(f":train status{ENTER}")
+        shell.wait_for("deaf")
+        shell.press_until(CTRL_C, lambda: shell.prompts() > 1)
+        shell.run("echo still 'here'")
+        assert "still here" in shell.screen()
 
 
 # --- what there is to know -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pathlib import Path
 import command_models
 import pytest
 from program import process, record, run, whole
+from versions import promote
 
 from assistant_core import __version__, doctor
 from assistant_core.doctor import Finding, examine
@@ -267,10 +268,12 @@ def test_a_library_that_is_installed_and_cannot_be_loaded(environ: Environ, tmp_
     [
         ("", None, ""),
         ("shipped", "ok", " answers 50% of the requests"),
-        ("gone", "warn", "training.trial: there is no command model 'gone'; there are: shipped"),
+        ("v1", "warn", "training.trial: v1 is in use already; the version in use answers all requests"),
+        ("gone", "warn", "training.trial: there is no command model 'gone'; there are: v1, shipped"),
     ],
 )
 def test_a_version_on_trial(name: str, state: str | None, said: str, environ: Environ, paths: Paths) -> None:
+    promote(paths, "v1")
     environ["XONTRIB_ASSISTANT_TRAINING_TRIAL"] = name
     finding = findings(environ, paths).get("trial")
     assert (finding.state if finding else None) == state

@@ -53,6 +53,19 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         ("ls | sudo python -uc 'print(1'", False),
         ('python3 -c "print($HOME"', True),  # which shows only when it runs
         ("python2 -c 'print 1'", True),  # of which we know nothing
+        ("python3 tool.py -c 'a b'", True),  # for the script
+        ("python manage.py shell -c 'x y'", True),
+        ("python -m timeit -r '5 5'", True),
+        ("python -mtool -c 'a b'", True),
+        ("python x.py -e '$('", True),
+        ("python - -c 'a b' < x.py", True),
+        ("python -c 'pass' -c 'a b'", True),
+        ("python3 -r 'a b'", True),  # no option of it
+        ("python3 -c'print(1)'", True),
+        ("python3 -c'print(1'", False),
+        ("python3 -Bc'print(1'", False),
+        ("python3 -W ignore -Xdev -c 'print(1'", False),
+        ("python3 -c", True),
     ],
 )
 def test_whole_lines(line: str, *, whole: bool) -> None:
@@ -68,8 +81,19 @@ def test_whole_lines(line: str, *, whole: bool) -> None:
         ("x = $(ls -l)", ()),
         ("python3 -c 'print(1)' x", ("print(1)",)),
         ("perl -ne 'print if /a/' f | sudo ruby -e 'puts 1'", ("print if /a/", "puts 1")),
-        ("python3 -m json.tool -c x", ("x",)),
+        ("python3 -m json.tool -c x", ()),
         ("python3 x.py", ()),
+        ("perl x.pl -e 'a b'", ()),
+        ("perl -I lib -i.bak -0777pe's/a/b/' -e 'print' f -e x", ("s/a/b/", "print")),
+        ("perl -Mstrict -pie 's/a/b/' f", ()),  # the suffix "e", and a script
+        ("ruby -rjson -r yaml -lane 'puts 1' f -e 2", ("puts 1",)),
+        ("ruby x.rb -e 'a b'", ()),
+        ("node -r ./a --eval='f()' x", ("f()",)),
+        ("node -pe 'f()' x -e 1", ("f()",)),
+        ("node x.js -p 80", ()),
+        ("lua5.4 -l a -e 'print(1)' x.lua -e 2", ("print(1)",)),
+        ("php -d a=1 -r 'echo 1;' -- -r 2", ("echo 1;",)),
+        ("Rscript -e '1 + 1'", ("1 + 1",)),
     ],
 )
 def test_what_is_for_no_shell(line: str, code: tuple[str, ...]) -> None:

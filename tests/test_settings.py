@@ -9,6 +9,7 @@ import pytest
 
 from assistant_core import settings
 from assistant_core.errors import SettingsError
+from training.corpus import SOURCES
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -38,6 +39,9 @@ def test_a_variable_overrides_the_file_and_the_file_the_default(tmp_path: Path) 
         ("suggest.deadline_ms", 12, 12),
         ("record.ignore", ["a", "b"], ("a", "b")),
         ("record.ignore", "a:b", ("a", "b")),
+        ("training.sources", ["documents=~/notes", "tldr=a=b"], ("documents=~/notes", "tldr=a=b")),
+        ("training.sources", "wiki=a.xml:manuals=/man", ("wiki=a.xml", "manuals=/man")),
+        ("training.sources", [], ()),
         ("keys.why", "escape i", "escape i"),
     ],
 )
@@ -101,8 +105,37 @@ def test_both_ends_of_a_range_can_be_used(name: str, value: float) -> None:
     assert settings.convert(settings.find(name, "here"), value, "here") == value
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["documents"],
+        ["documents="],
+        ["=/x"],
+        ["bogus=/x"],
+        ["store=/tmp"],
+        ["tldr=~/tldr", "Documents=~/notes"],
+        ['["documents=~/notes", "tldr=~/tldr"]'],
+    ],
+)
+def test_a_source_of_another_form_is_named_with_the_form(value: list[str]) -> None:
+    setting = settings.find("training.sources", "here")
+    with pytest.raises(SettingsError) as caught:
+        settings.convert(setting, value, "here")
+    assert str(caught.value) == (
+        f"here: training.sources is {value!r}; expected a list of texts, each SOURCE=PATH "
+        "with SOURCE one of documents, manuals, wiki, tldr, instructions"
+    )
+
+
+def test_the_sources_are_those_that_there_are() -> None:
+    bounds = settings.find("training.sources", "here").bounds
+    assert isinstance(bounds, settings.Named)
+    assert set(bounds.names) <= {source.name for source in SOURCES}
+
+
 def test_every_number_has_a_range() -> None:
-    assert [row.name for row in settings.table() if (row.type in (int, float)) is not bool(row.range)] == []
+    ranged = {row.name: isinstance(row.bounds, settings.Range) for row in settings.table()}
+    assert ranged == {row.name: row.type in {int, float} for row in settings.table()}
 
 
 def test_every_setting_has_a_doc_a_default_of_its_type_and_a_variable() -> None:

@@ -19,8 +19,11 @@ KEEPS = """\
 import os, subprocess
 from xonsh.procs.jobs import give_terminal_to
 
+kept = []
+
 def keep(args):
-    started = subprocess.Popen(args, preexec_fn=os.setpgrp)
+    started = subprocess.Popen(args, stdin=subprocess.PIPE, preexec_fn=os.setpgrp)
+    kept.append(started)  # its input is closed when the shell ends: cat ends then, too
     give_terminal_to(started.pid)
     if args[0] == "true":
         started.wait()
@@ -40,7 +43,7 @@ __xonsh__.env.register("AGAIN", detype=interrupt)  # whoever asks for the enviro
 
 
 @pytest.mark.parametrize("shell", ["ptk", "readline"])
-@pytest.mark.parametrize("command", ["true", "sleep 60"])
+@pytest.mark.parametrize("command", ["true", "cat"])
 def test_a_prompt_has_the_terminal_again(tmp_path: Path, shell: str, command: str) -> None:
     home = Home(tmp_path, rc=KEEPS)
     with home.open("--shell-type", shell) as terminal:

@@ -36,12 +36,41 @@ DEEPEST = 8  # commands within commands that are looked at
 _PROGRAM = re.compile(r"[\w./~+:@\[-]+")
 _SCRIPT = re.compile(r"-[a-z]*c")  # `sh -c SCRIPT`
 _PYTHON = re.compile(r"(?:python|pypy)(?:3(?:\.\d+)?)?")
-_INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|node|lua|php|Rscript)[\d.]*")
-_CODE = re.compile(r"-[a-zA-Z]*[cer]")  # `python -c CODE`, `perl -ne CODE`, `php -r CODE`
+_INTERPRETER = re.compile(r"(python|pypy|perl|ruby|node|lua|php|Rscript)[\d.]*")
+_OPERAND = re.compile(r"(?:[^-].*)?|--?", re.DOTALL)  # it and what follows is for what runs
 _ASSIGNMENT = re.compile(r"\w+=")
 _NUMBER = re.compile(r"-\d+")  # `head -5`: taken by many, told by few
 _ELSEWHERE = frozenset(("ssh", "chroot"))  # what these run is not on this machine
 _PAGE = re.compile(r"\S+\(\w+\)")  # of a passage's source
+
+
+class _Interpreter(NamedTuple):
+    """The options of an interpreter: those that code follows, in the same word or the next; those that a value does.
+
+    Behind the `last` no option is the interpreter's own.
+    """
+
+    code: re.Pattern[str]
+    valued: re.Pattern[str]
+    last: re.Pattern[str]
+
+
+def _interpreter(code: str, valued: str, last: str = "(?!)") -> _Interpreter:
+    return _Interpreter(*(re.compile(option, re.DOTALL) for option in (code, valued, last)))
+
+
+_FLAGS = "-[bBdEhiIOPqRsSuvVx]*"
+_PYTHONS = _interpreter(rf"{_FLAGS}c(.*)", rf"{_FLAGS}[WX]|--check-hash-based-pycs", rf"{_FLAGS}[cm].*")
+_INTERPRETERS = {
+    "python": _PYTHONS,
+    "pypy": _PYTHONS,
+    "perl": _interpreter(r"-[acflnpsStTuUvwWX\d]*[eE](.*)", "-I"),
+    "ruby": _interpreter(r"-[acdlnpsSvwWy\d]*e(.*)", "-[CEIrX]"),
+    "node": _interpreter(r"(?:-p?e|-p|--eval|--print)(?:=(.*))?", "-[Cr]|--(?:conditions|env-file|import|require)"),
+    "lua": _interpreter(r"-e(.*)", "-l"),
+    "php": _interpreter(r"-[BERr](.*)", "-[cdz]"),
+    "Rscript": _interpreter(r"-e(.*)", "(?!)"),
+}
 
 
 class Shell(NamedTuple):
@@ -93,7 +122,7 @@ def code(line: str) -> tuple[str, ...]:
     found = list(commands(line))
     if not found:
         return (line.strip(),)
-    return tuple(code.value for words in found if _INTERPRETER.fullmatch(_name(words)) for code in _codes(words))
+    return tuple(code.value for words in found for code in _codes(words))
 
 
 def missing(line: str, shell: Shell) -> tuple[str, ...]:
@@ -142,8 +171,23 @@ def _name(words: Sequence[Word]) -> str:
     return words[0].value.rpartition("/")[2]
 
 
-def _codes(words: Sequence[Word]) -> list[Word]:
-    return [code for option, code in pairwise(words[1:]) if _CODE.fullmatch(option.value)]
+def _codes(words: Sequence[Word]) -> Iterator[Word]:
+    """Yield what an interpreter is to run, as far as the command says so itself."""
+    if not (found := _INTERPRETER.fullmatch(_name(words))):
+        return
+    options, rest = _INTERPRETERS[found[1]], iter(words[1:])
+    for word in rest:
+        if _OPERAND.fullmatch(word.value):
+            return
+        code = options.code.fullmatch(word.value)
+        if code and code[1]:
+            yield word._replace(text=word.text[code.start(1) :], value=code[1])
+        elif code or options.valued.fullmatch(word.value):
+            following = next(rest, None)
+            if code and following:
+                yield following
+        if options.last.fullmatch(word.value):
+            return
 
 
 def _is_python(code: str) -> bool:
