@@ -41,5 +41,32 @@ def test_a_run_that_goes_on_goes_on_with_the_same(
         begun.check(tmp_path / "run", BEGUN | changes)
 
 
+@pytest.mark.parametrize(("before", "after"), [("2", None), (None, "2"), ("4", "2")])
+def test_a_run_goes_on_with_as_many_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None, after: str | None
+) -> None:
+    def check(processes: str | None) -> None:
+        with monkeypatch.context() as patch:
+            patch.delenv("WORLD_SIZE", raising=False)
+            if processes is not None:
+                patch.setenv("WORLD_SIZE", processes)
+            begun.check(tmp_path, BEGUN)
+
+    check(before)
+    (tmp_path / "checkpoint-4").mkdir()
+    with pytest.raises(TrainingError, match=f"begun with processes '{before or 1}', not '{after or 1}': give the same"):
+        check(after)
+    check(before)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"start": "ti', b"[]", b"\xff", b'{"start": "\xff"}'])
+def test_what_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
+    begun.check(tmp_path, BEGUN)
+    (tmp_path / "checkpoint-4").mkdir()
+    (tmp_path / begun.FILE).write_bytes(content)
+    with pytest.raises(TrainingError, match=r"begun\.json does not say .*\(.+\); move .* away and another run begins"):
+        begun.check(tmp_path, BEGUN)
+
+
 def test_a_digest_tells_contents_apart() -> None:
     assert begun.digest(b"a") == begun.digest(b"a") != begun.digest(b"b")

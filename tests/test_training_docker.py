@@ -119,7 +119,12 @@ def test_several_machines_meet_at_one(machine: dict[str, str]) -> None:
         ({"BATCH_SIZE": "-1"}, "BATCH_SIZE is '-1'; expected a whole number from 1 on"),
         ({"GRADIENT_ACCUMULATION_STEPS": "0"}, "GRADIENT_ACCUMULATION_STEPS is '0'; expected"),
         ({"WARMUP_ITERS": "x"}, "WARMUP_ITERS is 'x'; expected a whole number from 0 on"),
-        ({"LEARNING_RATE": "fast"}, "LEARNING_RATE is 'fast'; expected a number such as 3e-4"),
+        ({"LEARNING_RATE": "fast"}, "LEARNING_RATE is 'fast'; expected a number above 0 and up to 1, such as 3e-4"),
+        ({"LEARNING_RATE": "0"}, "LEARNING_RATE is '0'; expected a number above 0 and up to 1"),
+        ({"LEARNING_RATE": "0.0e-1"}, "LEARNING_RATE is '0.0e-1'; expected"),
+        ({"LEARNING_RATE": "2"}, "LEARNING_RATE is '2'; expected"),
+        ({"LEARNING_RATE": "1e5"}, "LEARNING_RATE is '1e5'; expected"),
+        ({"LEARNING_RATE": "-1e-3"}, "LEARNING_RATE is '-1e-3'; expected"),
         ({"MODEL_SIZE": "huge"}, "MODEL_SIZE is 'huge'; expected tiny, mini, small, base or large"),
         ({"NODES": "2"}, "RENDEZVOUS: is missing: host:port of the first of the 2 machines"),
     ],
@@ -131,7 +136,7 @@ def test_what_cannot_be_started_is_said(machine: dict[str, str], environ: dict[s
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("rate", ["3e-4", ".01", "1", "1.", "0.5e-2"])
+@pytest.mark.parametrize("rate", ["3e-4", "3E-4", ".01", "1", "1.", "0.5e-2", "1e+0", "10e-1"])
 def test_a_number_may_be_written_in_many_ways(machine: dict[str, str], rate: str) -> None:
     done = run(machine | {"LEARNING_RATE": rate, "WARMUP_ITERS": "0", "NODES": ""})
     assert f"--learning-rate\n{rate}\n--warmup\n0\n" in done.stdout

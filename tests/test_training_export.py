@@ -164,6 +164,10 @@ def test_what_merges_can_make(piece: str, pieces: list[str], *, expected: bool) 
         ({"attention_bias": True}, "attention_bias is True"),
         ({"vocab_size": 7}, "pieces and"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1.0}}, "rope_type is 'yarn'"),
+        (
+            {"num_attention_heads": None, "hidden_size": "64"},
+            r"config\.json: hidden_size is '64', num_attention_heads is None; expected a number above 0",
+        ),
     ],
 )
 def test_what_llama_cpp_would_answer_otherwise_is_refused(
@@ -186,6 +190,7 @@ def test_what_llama_cpp_would_answer_otherwise_is_refused(
         ("model.safetensors", None, r"model\.safetensors cannot be read \(.*\); name a folder that was saved whole"),
         ("model.safetensors", "half", r"model\.safetensors cannot be read \(.*\); name a folder that was saved whole"),
         ("config.json", "{}", "pieces and .* None; take the vocabulary"),
+        ("config.json", "[]", r"config\.json holds no JSON object but \[\]; name a folder that was saved whole"),
     ],
 )
 def test_what_cannot_be_read_is_named(tiny: Tiny, tmp_path: Path, name: str, content: str | None, message: str) -> None:
@@ -196,6 +201,22 @@ def test_what_cannot_be_read_is_named(tiny: Tiny, tmp_path: Path, name: str, con
         (tmp_path / name).write_text(content)
     with pytest.raises(TrainingError, match=message):
         export.to_gguf(tmp_path, tmp_path / "words", tmp_path / "out.gguf")
+
+
+def test_a_folder_is_no_file_to_write(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=f"^{tmp_path} is a folder; name the file to write, such as {tmp_path}/mod"):
+        export.to_gguf(tiny.folder / "checkpoint", tiny.words.file, tmp_path)
+
+
+@pytest.mark.parametrize("rope", [None, {}, {"rope_type": "default"}])
+def test_what_is_not_told_of_the_rotation_is_as_usual(
+    tiny: Tiny, exact: Context, tmp_path: Path, rope: dict[str, object] | None
+) -> None:
+    tiny.model.save_pretrained(tmp_path)
+    tiny_models.changed(tmp_path / "config.json", rope_parameters=rope)
+    export.to_gguf(tmp_path, tiny.words.file, tmp_path / "out.gguf", kind="f32")
+    with closing(Context(tmp_path / "out.gguf", tokens=256, threads=1, exact=True)) as context:
+        assert np.array_equal(context.logits([1, 20, 30]), exact.logits([1, 20, 30]))
 
 
 def test_a_folder_to_write_to_is_made(tiny: Tiny, tmp_path: Path) -> None:
@@ -273,6 +294,14 @@ def test_what_an_adapter_cannot_say_is_refused(
 def test_an_adapter_of_an_unknown_architecture_is_refused(tmp_path: Path, config: str, kind: str) -> None:
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(TrainingError, match=f"model_type is '{kind}'; adapters can be made for llama, qwen2, qwen3"):
+        export.adapter_to_gguf(adapter(tmp_path / "a", {}, halves()), tmp_path / "config.json", tmp_path / "out.gguf")
+
+
+@pytest.mark.parametrize("name", ["num_hidden_layers", "num_attention_heads", "num_key_value_heads"])
+def test_an_adapter_of_a_model_half_described_is_refused(tiny: Tiny, tmp_path: Path, name: str) -> None:
+    tiny.model.config.save_pretrained(tmp_path)
+    tiny_models.changed(tmp_path / "config.json", **{name: None})
+    with pytest.raises(TrainingError, match=rf"config\.json: {name} is None; expected a number above 0"):
         export.adapter_to_gguf(adapter(tmp_path / "a", {}, halves()), tmp_path / "config.json", tmp_path / "out.gguf")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -260,8 +261,18 @@ def test_a_model_without_a_template_is_refused(base: Base, tmp_path: Path) -> No
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no tokenizer"):
         lora.train(tmp_path, ROWS, [], tmp_path / "run")
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(TrainingError, match="holds no tokenizer"):
+        lora.train(tmp_path, ROWS, [], tmp_path / "run")
     with pytest.raises(TrainingError, match="missing is no folder; name the folder of a chat model"):
         lora.train(tmp_path / "missing", ROWS, [], tmp_path / "run")
+
+
+def test_weights_that_are_damaged_are_named(base: Base, tmp_path: Path) -> None:
+    folder = shutil.copytree(base.folder, tmp_path / "base")
+    (folder / "model.safetensors").write_text("half")
+    with pytest.raises(TrainingError, match=r"base holds no model \(.+\); its weights are needed"):
+        lora.train(folder, ROWS, [], tmp_path / "run", recipe=QUICK)
 
 
 def test_nothing_to_learn_from_is_an_error(base: Base, tmp_path: Path) -> None:

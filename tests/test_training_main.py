@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("sentence_transformers", reason="needs [train]")
 
 import tiny_models
+from transformers.utils.logging import enable_progress_bar
 
 from assistant_core.engine import embed, pairs, registry
 from training import __main__ as training
@@ -26,6 +27,7 @@ from training.runs import Step
 
 COMMANDS = re.findall(r"^(\w+)  +\S", training.__doc__ or "", re.MULTILINE)
 RUN = ("python", "-m", "training")
+PROGRESS = r"(\d+/\d+( loss [\d.]+)? [\d,]+ tokens/s\n)+"
 
 
 def started(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -87,7 +89,10 @@ def test_every_command_has_a_help(command: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["learn", "{tmp}", "--steps", "1"], "tokenizer.model is not a SentencePiece model"),
+        (
+            ["learn", "{tmp}/missing", "--steps", "1"],
+            "{tmp}/missing has no tokenizer.model, learning.npz, held.npz; run `python -m training prepare CORPORA",
+        ),
         (["export", "{tmp}", "{tmp}/tokenizer.model", "{tmp}/out"], "training: "),
         (["embedding", "{tmp}", "{tmp}/out", "epoch=1"], "'epoch=1' changes no plan; expected NAME=NUMBER"),
         (["embedding", "{tmp}/few", "{tmp}/out"], "has 0 pairs to learn from, expected 8 or more"),
@@ -122,6 +127,20 @@ def test_what_is_wrong_is_said_in_one_line(
     assert said.format(tmp=tmp_path) in error
     assert error.startswith("training: ")
     assert error.count("\n") == 1
+
+
+def test_nothing_is_learned_in_private_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DATA", "CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path))
+    monkeypatch.setenv("XONTRIB_ASSISTANT_RECORD_PRIVATE", "1")
+    assert training.main(["run"]) == 2
+    said = "training: private mode is on and nothing is learned; `assistant private off` ends it\n"
+    assert capsys.readouterr() == ("", said)
+    assert list(tmp_path.iterdir()) == []
+    assert training.main(["run", "--scheduled"]) == 0
+    assert capsys.readouterr() == ("not now: private mode is on\n", "")
 
 
 @pytest.mark.parametrize(
@@ -186,23 +205,19 @@ def test_help_names_the_files_of_our_corpora(command: str, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("changes", "option", "value"),
+    ("option", "value"),
     [
-        ([], "--r", "default: 8 with attention; 16 with all"),
-        ([], "--target-modules", "default: q_proj,v_proj with attention"),
-        ([], "--num-epochs", "default: 3)"),
+        ("--r", "default: 8 with attention; 16 with all"),
+        ("--target-modules", "default: q_proj,v_proj with attention"),
+        ("--num-epochs", "default: 3)"),
     ],
 )
-def test_help_tells_the_numbers_of_a_recipe(
-    changes: list[str], option: str, value: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_tells_the_numbers_of_a_recipe(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        training.main(["lora", *changes, "--help"])
+        training.main(["lora", "--help"])
     assert re.search(rf"{option} VALUE[^-]*{re.escape(value)}", " ".join(capsys.readouterr().out.split()))
 
 
-# peft asks transformers for a name that transformers has renamed
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_an_adapter_is_trained_as_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = tiny_models.vocabulary(tmp_path / "tokenizer.model")
     tiny_models.chat_folder(tmp_path / "base", words.size)
@@ -219,6 +234,8 @@ def test_an_adapter_is_trained_as_it_is_said(tmp_path: Path, capsys: pytest.Capt
         "--learning-rate": "0.01",
     }
     options = [part for option in given.items() for part in option]
+    enable_progress_bar()  # type: ignore[no-untyped-call] # as in a process that has trained nothing yet
+    capsys.readouterr()
     assert training.main(["lora", *(f"{tmp_path}/{name}" for name in ("base", "rows.jsonl", "out")), *options]) == 0
     config = json.loads((tmp_path / "out" / "adapter" / "adapter_config.json").read_bytes())
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (4, 6, 0.0)
@@ -226,7 +243,9 @@ def test_an_adapter_is_trained_as_it_is_said(tmp_path: Path, capsys: pytest.Capt
     begun = json.loads((tmp_path / "out" / "begun.json").read_bytes())
     assert [begun[name] for name in ("epochs", "batch", "accumulation", "learning_rate")] == [2, 2, 1, 0.01]
     assert (tmp_path / "out" / "adapter.gguf").read_bytes()[:4] == b"GGUF"
-    drawn, picture = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert re.fullmatch(PROGRESS, told.err)
+    drawn, picture = told.out.splitlines()
     assert drawn.split()[0] == "training"
     assert picture == f"{tmp_path}/out/curves.html"
 
@@ -277,8 +296,11 @@ def test_one_process_of_a_run_speaks_for_all(
 
 def test_the_curves_are_drawn_in_the_terminal(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     learning = ["learn", f"{made}/work", "--start", f"{made}/work/tiny/model", "--steps", "10", "--batch", "2"]
+    enable_progress_bar()  # type: ignore[no-untyped-call] # as in a process that has trained nothing yet
     assert training.main([*learning, "--warmup", "1"]) == 0
-    learnt, held, picture = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert re.fullmatch(PROGRESS, told.err)
+    learnt, held, picture = told.out.splitlines()
     assert learnt.startswith(" training ")
     assert held.startswith(" held out ")
     assert picture == f"{made}/work/more/curves.html"

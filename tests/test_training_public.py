@@ -18,7 +18,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from assistant_core.engine.prompt import BOS, CONTEXT, Piece, number
-from assistant_core.errors import ModelError, TrainingError
+from assistant_core.errors import TrainingError
 from training import model, public, publicset
 from training.examples import IGNORED
 from training.records import Row
@@ -164,9 +164,13 @@ def test_a_run_goes_on_with_the_same_start_plan_and_contexts_alone(folder: Path,
     with pytest.raises(TrainingError, match=r"more was begun with start '.*/tiny/model', not '.*/other'"):
         public.learn(work, other, plan)
     with np.load(work / "learning.npz") as arrays:
+        np.savez(tmp_path / "labels.npz", tokens=arrays["tokens"], labels=np.full_like(arrays["labels"], IGNORED))
         fewer = {name: array[1:] for name, array in arrays.items()}
     np.savez(work / "learning.npz", **fewer)
     with pytest.raises(TrainingError, match=r"tiny was begun with contexts '[0-9a-f]+', not '[0-9a-f]+'"):
+        public.learn(work, "tiny", plan)
+    shutil.copy(tmp_path / "labels.npz", work / "learning.npz")
+    with pytest.raises(TrainingError, match=r"tiny was begun with labels '[0-9a-f]+', not '[0-9a-f]+': give"):
         public.learn(work, "tiny", plan)
 
 
@@ -174,6 +178,8 @@ def test_a_run_goes_on_with_the_same_start_plan_and_contexts_alone(folder: Path,
     ("files", "said"),
     [
         ({}, r"start has no config\.json; name the folder of weights that `learn` wrote"),
+        ({"config.json": "[]"}, "start holds no weights"),
+        ({"config.json": '{"num_attention_heads": 0}', "model.safetensors": "half"}, "start holds no weights"),
         ({"config.json": "{}"}, "start holds no weights"),
         ({"config.json": "{}", "model.safetensors": "half"}, "start holds no weights"),
     ],
@@ -198,5 +204,5 @@ def test_another_size_is_refused(folder: Path) -> None:
 
 
 def test_without_prepared_files_there_is_no_vocabulary(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"tokenizer\.model is not a SentencePiece model"):
+    with pytest.raises(TrainingError, match=r"has no tokenizer\.model, learning\.npz, held\.npz; run `python -m train"):
         public.learn(tmp_path, "tiny", PLAN)

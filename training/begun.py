@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from assistant_core.errors import TrainingError
 from assistant_core.settings import replace_file
@@ -23,18 +26,27 @@ FILE = "begun.json"
 def check(folder: Path, values: Mapping[str, Any]) -> None:
     """Keep `values`, of JSON's types, if a run begins in `folder`, and compare them if one goes on there.
 
-    Raises TrainingError if it was begun with others.
+    Kept with them is the number of processes as torchrun tells it, since a step learns from that many times a batch.
+    Raises TrainingError if the run was begun with others, or what was kept cannot be read.
     """
     file = folder / FILE
-    text = json.dumps(values, indent=1) + "\n"
+    text = json.dumps({**values, "processes": os.environ.get("WORLD_SIZE", "1")}, indent=1) + "\n"
     if not file.exists() or not any(folder.glob("checkpoint-*")):
         replace_file(file, text)
         return
-    then, now = json.loads(file.read_text(encoding="utf-8")), json.loads(text)
+    then, now = _kept(file), json.loads(text)
     differing = [f"{name} {then.get(name)!r}, not {value!r}" for name, value in now.items() if then.get(name) != value]
     if differing:
         reason = "give the same and it goes on, or move its folder away and another begins"
         raise TrainingError(f"the run in {folder} was begun with {'; '.join(differing)}: {reason}")
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (ValueError, msgspec.MsgspecError) as error:
+        reason = f"move {file.parent} away and another run begins"
+        raise TrainingError(f"{file} does not say what the run was begun with ({error}); {reason}") from error
 
 
 def digest(content: bytes) -> str:

@@ -28,7 +28,7 @@ SHOWN = 20  # steps between two lines of progress where no terminal shows a bar
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train the user's own model; tell why not if the machine is not idle."""
+    """Train the user's own model; tell why not if the machine is not idle. Raises TrainingError in private mode."""
     from training import job, schedule  # noqa: PLC0415 - see the head of this file
 
     places = settings.paths(os.environ)
@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     if watch is not None and (reason := schedule.turn(places, current, watch)):
         sys.stdout.write(f"not now: {reason}\n")
         return 0
+    if current.record.private:
+        raise TrainingError("private mode is on and nothing is learned; `assistant private off` ends it")
 
     def pipeline(under_way: Job) -> None:
         from training import personal  # noqa: PLC0415 - after `work` has set the number of threads

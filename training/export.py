@@ -29,7 +29,7 @@ from assistant_core.engine.prompt import BOS, EOS, PAD, UNKNOWN
 from assistant_core.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -40,6 +40,16 @@ THREADS = 4  # that quantise
 
 # What is written has these values in the checkpoint's config.json; a model with others would answer differently.
 EXPECTED = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
+# Numbers that are written as they are in it.
+DESCRIBED = (
+    "max_position_embeddings",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "rms_norm_eps",
+)
 ARCHITECTURES = {
     "llama": gguf.MODEL_ARCH.LLAMA,
     "qwen2": gguf.MODEL_ARCH.QWEN2,
@@ -62,6 +72,7 @@ def to_gguf(checkpoint: Path, tokenizer_file: Path, out: Path, *, kind: Kind = "
     if pieces.vocab_size() != config.get("vocab_size"):
         found = f"{tokenizer_file} has {pieces.vocab_size()} pieces and {checkpoint} {config.get('vocab_size')}"
         raise TrainingError(f"{found}; take the vocabulary that the model was trained with")
+    _check_numbers(checkpoint / "config.json", config, DESCRIBED)
     with _replaced(out) as new:
         if kind in {"f32", "f16"}:
             _write_model(checkpoint, config, pieces, new, kind)
@@ -84,6 +95,7 @@ def adapter_to_gguf(adapter: Path, base_config: Path, out: Path) -> None:
         known = ", ".join(ARCHITECTURES)
         raise TrainingError(f"{base_config}: model_type is {kind!r}; adapters can be made for {known}")
     _check_lora(adapter, lora)
+    _check_numbers(base_config, config, ("num_hidden_layers", "num_attention_heads", "num_key_value_heads"))
     architecture = ARCHITECTURES[kind]
     names = gguf.get_tensor_name_map(architecture, config["num_hidden_layers"])
     with _replaced(out) as new:
@@ -124,10 +136,23 @@ def spellable(piece: str, pieces: Collection[str]) -> bool:
 
 def _config(file: Path) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        loaded = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{file} cannot be read ({error}); name a folder that was saved whole") from error
+    if not isinstance(loaded, dict):
+        raise TrainingError(f"{file} holds no JSON object but {loaded!r}; name a folder that was saved whole")
     return loaded
+
+
+def _check_numbers(file: Path, config: Mapping[str, Any], names: Iterable[str]) -> None:
+    wrong = [f"{name} is {config.get(name)!r}" for name in names if not _is_above_0(config.get(name))]
+    if wrong:
+        reason = "expected a number above 0; name a folder that was saved whole"
+        raise TrainingError(f"{file}: {', '.join(wrong)}; {reason}")
+
+
+def _is_above_0(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0
 
 
 def _check_lora(adapter: Path, lora: Mapping[str, Any]) -> None:
@@ -159,6 +184,8 @@ def _tensors(file: Path) -> dict[str, torch.Tensor]:
 @contextmanager
 def _replaced(out: Path) -> Iterator[Path]:
     """Give a file to write, which takes the place of `out` when it is whole; readable by its owner alone."""
+    if out.is_dir():
+        raise TrainingError(f"{out} is a folder; name the file to write, such as {out / 'model.gguf'}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         new = Path(folder) / "new.gguf"
@@ -190,7 +217,7 @@ def _name(names: gguf.TensorNameMap, key: str) -> str:
 
 
 def _describe(writer: gguf.GGUFWriter, checkpoint: Path, config: Mapping[str, Any]) -> None:
-    rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
+    rope = {"rope_theta": config.get("rope_theta", 10000.0)} | (config.get("rope_parameters") or {})
     if rope.get("rope_type", "default") != "default":
         raise TrainingError(f"{checkpoint}: rope_type is {rope['rope_type']!r}; only 'default' can be exported")
     heads = config["num_attention_heads"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers.utils.logging import disable_progress_bar
 
 from assistant_core.engine import chat
 from assistant_core.errors import TrainingError
@@ -62,7 +64,7 @@ def train(  # noqa: PLR0913 - model, data, place, recipe, watcher
     learnt = begun.digest(json.dumps(examples).encode())
     begun.check(folder, {"base": str(base.resolve()), "examples": learnt, **recipe._asdict()})
     set_seed(recipe.seed)
-    model = get_peft_model(_base(base), _config(recipe))
+    model = _adapted(_base(base), recipe)
     watch = Watch(
         watcher, sum(len(each.input_ids) for each in examples) / len(examples) * recipe.batch * recipe.accumulation
     )
@@ -149,7 +151,7 @@ def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
         raise TrainingError(f"{base} is no folder; name the folder of a chat model as transformers saves it")
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever transformers makes of what is there
         raise TrainingError(f"{base} holds no tokenizer ({error}); name the folder of a chat model") from error
     if not tokenizer.chat_template:
         raise TrainingError(f"{base} has no chat template; name a model that was made for conversation")
@@ -158,12 +160,19 @@ def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
 
 def _base(base: Path) -> Any:  # noqa: ANN401 - of any architecture
     precision = torch.bfloat16 if has_bf16() else torch.float32
+    disable_progress_bar()  # type: ignore[no-untyped-call] # of each file of weights: the watcher tells how far it is
     try:
         return AutoModelForCausalLM.from_pretrained(str(base), dtype=precision, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # as above
         raise TrainingError(
             f"{base} holds no model ({error}); its weights are needed as transformers saves them"
         ) from error
+
+
+def _adapted(model: Any, recipe: Recipe) -> Any:  # noqa: ANN401 - of any architecture
+    with warnings.catch_warnings():  # peft asks transformers for a name that transformers has renamed
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        return get_peft_model(model, _config(recipe))
 
 
 def _config(recipe: Recipe) -> LoraConfig:

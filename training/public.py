@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from transformers import set_seed
+from transformers.utils.logging import disable_progress_bar
 
 from assistant_core.errors import TrainingError
 from training import begun, examples, model, neighbours, publicset, tokenizer, trainer
@@ -40,6 +40,7 @@ HELD_SHARE = 0.02  # of the pages and projects
 EMPHASIS: dict[Task, float] = {"request": 2.5, "line": 0.5}
 FIXED = 1000  # requests to score by at most: personal models differ by a point or two, chance by half a point
 LEAST = 200  # and at least
+NEEDED = ("tokenizer.model", "learning.npz", "held.npz")  # to learn, of what `prepare` writes
 AGAIN = 1000  # rows of each task that ship, so that personal training does not forget them
 
 
@@ -79,14 +80,18 @@ def learn(folder: Path, start: str | Path, plan: Plan, watcher: Watcher | None =
     """Train on what `prepare` left in `folder`; return the folder of the weights, None if ended early.
 
     `start`: the size of a new model, or the folder of weights of the same vocabulary to go on from. Raises
-    TrainingError if it is neither, or if the run there was begun with another start, plan or contexts.
+    TrainingError if it is neither, if `prepare` left nothing there, or if the run there was begun with another start,
+    plan, contexts or number of processes.
     """
+    if missing := [name for name in NEEDED if not (folder / name).is_file()]:
+        before = f"run `python -m training prepare CORPORA {folder}` first"
+        raise TrainingError(f"{folder} has no {', '.join(missing)}; {before}")
     set_seed(plan.seed)
     first = _first(start, tokenizer.Tokenizer(folder / "tokenizer.model"))
     learning, held = _load(folder, "learning"), _load(folder, "held")
     name, origin = (start, start) if isinstance(start, str) else ("more", str(start.resolve()))
-    contexts = begun.digest(learning.tokens.tobytes())
-    begun.check(folder / name, {"start": origin, "contexts": contexts, **plan._asdict()})
+    digests = {"contexts": begun.digest(learning.tokens.tobytes()), "labels": begun.digest(learning.labels.tobytes())}
+    begun.check(folder / name, {"start": origin, **digests, **plan._asdict()})
     return trainer.train(first, learning, held, folder / name, plan, watcher=watcher)
 
 
@@ -97,9 +102,10 @@ def _first(start: str | Path, words: Tokenizer) -> CommandLlama:
     reason = "name the folder of weights that `learn` wrote, such as RUN/small/model"
     if not (start / "config.json").is_file():  # transformers would take it for a name on a server
         raise TrainingError(f"{start} has no config.json; {reason}")
+    disable_progress_bar()  # type: ignore[no-untyped-call] # of each file of weights: it takes no time worth telling
     try:
         first = model.CommandLlama.from_pretrained(start, dtype=torch.float32)
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:  # whatever transformers and safetensors make of what is there
         raise TrainingError(f"{start} holds no weights ({error}); {reason}") from error
     if first.config.vocab_size != words.size:
         sizes = f"{start} has {first.config.vocab_size} pieces and {words.file} {words.size}"

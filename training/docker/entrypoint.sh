@@ -24,20 +24,24 @@ gpus() {
     fi
 }
 
-# What torchrun or the trainer would refuse ends here: torchrun reports a process that ends, not what it said.
+# A number or size that would be refused later is refused here: torchrun reports a process that ends, not what it said.
+refuse() { # VARIABLE EXPECTED
+    echo "$1 is '${!1}'; expected $2, or nothing for the usual" >&2
+    exit 2
+}
 check() { # PATTERN EXPECTED VARIABLE...
     local name
     for name in "${@:3}"; do
-        if [[ -n ${!name:-} && ! ${!name} =~ $1 ]]; then
-            echo "$name is '${!name}'; expected $2, or nothing for the usual" >&2
-            exit 2
-        fi
+        [[ -z ${!name:-} || ${!name} =~ $1 ]] || refuse "$name" "$2"
     done
 }
 check '^[1-9][0-9]*$' 'a whole number from 1 on' \
     PROCESSES NODES BATCH_SIZE GRADIENT_ACCUMULATION_STEPS MAX_ITERS
 check '^[0-9]+$' 'a whole number from 0 on' WARMUP_ITERS
-check '^([0-9]+\.?|[0-9]*\.[0-9]+)(e-?[0-9]+)?$' 'a number such as 3e-4' LEARNING_RATE
+rate='a number above 0 and up to 1, such as 3e-4'
+check '^([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?$' "$rate" LEARNING_RATE
+LC_ALL=C awk -v "rate=${LEARNING_RATE:-1}" 'BEGIN { exit !(rate + 0 > 0 && rate + 0 <= 1) }' ||
+    refuse LEARNING_RATE "$rate"
 check '^(tiny|mini|small|base|large)$' 'tiny, mini, small, base or large' MODEL_SIZE
 
 found=$(gpus)
