@@ -347,17 +347,12 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -
         measure="keystrokes saved",
         before=base.model.version,
     )
-    named = {store.NAME, *(each.source for each in held.further)}
     card = Card(
         kind="command",
         version=job.run,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         files={},
-        data=(
-            Data(source=store.NAME, licence="private", rows=held.learned),
-            *held.further,
-            *(each for each in base.model.card.data if each.source not in named),
-        ),
+        data=_sources(base, held),
         scores={
             "keystrokes_saved": after.saved.mean,
             "keystrokes_saved_before": before.saved.mean,
@@ -376,6 +371,13 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -
     )
     seal.write(job.folder / "result.json", msgspec.json.format(msgspec.json.encode(card)))
     return comparison, card
+
+
+def _sources(base: _Base, held: _Held) -> tuple[Data, ...]:
+    """Return what the new model has learned from, and what the one before had."""
+    own = (Data(source=store.NAME, licence="private", rows=held.learned), *held.further)
+    named = {each.source for each in own}
+    return (*own, *(each for each in base.model.card.data if each.source not in named))
 
 
 def _forget(folder: Path) -> None:
