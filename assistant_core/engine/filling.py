@@ -62,10 +62,11 @@ def complete(request: str, line: str) -> str:
                 line[: found[0].start("amount")] + amounts[0].text + _unit(amounts[0]) + line[found[0].end("amount") :]
             )
     wanted = [value for value in lacking if value.kind == "extension"]
-    others = {value for value in values(line) if value.kind == "extension"}.difference(values(request))
-    others = {value for value in others if stands(value, line)}
-    if len(wanted) == 1 == len(others):
-        line = _replaced(line, [(others.pop(), wanted[0])])
+    if len(wanted) == 1:
+        others = {value for value in values(line) if value.kind == "extension" and stands(value, line)}
+        others.difference_update(values(request))
+        if len(others) == 1:
+            line = _replaced(line, [(others.pop(), wanted[0])])
     return _signed(request, line)
 
 
