@@ -15,7 +15,7 @@ Decision = Literal["allow", "warn", "block"]
 Crud = Literal["READ", "CREATE", "EXEC", "UPDATE", "DELETE"]
 Acceptance = Literal["no", "word", "line"]
 Rating = Literal["helpful", "unhelpful"]
-Origin = Literal["taught", "history", "spelling", "examples", "model"]  # where a proposed line comes from
+Origin = Literal["taught", "history", "spelling", "examples", "model", "chat"]  # where a proposed line comes from
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,7 +144,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     line: str  # as it must be typed
     source: Origin
-    near: str = ""  # what it was made from: a known request, a meaning, a line; "" where it was made up
+    near: str = ""  # what it was made from: a known request, a meaning, a line, an adapter; "" where by a model alone
     parsed: bool = True  # whether it is a line at all
     missing: tuple[str, ...] = ()  # programs that are not there
     unknown: tuple[str, ...] = ()  # options that the manual does not know

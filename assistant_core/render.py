@@ -97,6 +97,7 @@ def _origin(proposal: Proposal, columns: int) -> str:
         "spelling": "spelling corrected",
         "examples": f"known to do {near!r}",
         "model": "made up by the model",
+        "chat": f"made up by the chat model{near and f' with your adapter {near}'}",
     }[proposal.source]
 
 

@@ -120,6 +120,7 @@ class Models(NamedTuple):
     """What may answer besides memory."""
 
     command: Annotated[bool, "Let the command model complete and propose what memory does not know."] = True
+    chat: Annotated[str, "A chat model in GGUF on this disk, asked for `?` and `?fix` as well; empty: none."] = ""
     embedding: Annotated[str, "A sentence-transformers model on this disk, by name or folder; empty: our own."] = ""
 
 
@@ -146,9 +147,10 @@ class Training(NamedTuple):
         int, "Minutes without a command of yours before a scheduled run starts or goes on.", Range(0)
     ] = 10
     on_battery: Annotated[bool, "Train on battery, too."] = False
-    adapter: Annotated[
-        float, "How much a trained adapter counts (0..1); without effect so far: no chat model runs here yet.", SHARE
-    ] = 1.0
+    chat: Annotated[
+        str, "The model of models.chat as a folder that transformers saved: runs train an adapter of it; empty: none."
+    ] = ""
+    adapter: Annotated[float, "How much your adapter changes the chat model (0..1); 0: not at all.", SHARE] = 1.0
     trial: Annotated[
         str, 'Version of the command model, or "shipped", that is tried beside the one in use; "" is none.'
     ] = ""

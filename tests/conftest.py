@@ -6,10 +6,14 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from assistant_core import settings
+
+if TYPE_CHECKING:
+    import chat_models
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -36,3 +40,19 @@ def knowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import command_models  # noqa: PLC0415 - torch takes seconds to import
 
     return command_models.build(tmp_path_factory.mktemp("knowing"))
+
+
+@pytest.fixture(scope="session")
+def chat_(tmp_path_factory: pytest.TempPathFactory) -> chat_models.Chat:
+    """A chat model that knows a few answers by heart; see chat_models."""
+    import chat_models  # noqa: PLC0415 - torch takes seconds to import
+
+    return chat_models.build(tmp_path_factory.mktemp("chat"))
+
+
+@pytest.fixture(scope="session")
+def adapter(chat_: chat_models.Chat, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an adapter that makes it answer differently."""
+    import chat_models  # noqa: PLC0415 - as above
+
+    return chat_models.adapter(chat_, tmp_path_factory.mktemp("adapter"))

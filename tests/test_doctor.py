@@ -17,8 +17,8 @@ import pytest
 from program import process, record, run, whole
 from versions import promote
 
-from assistant_core import __version__, doctor
-from assistant_core.doctor import Finding, examine
+from assistant_core import __version__
+from assistant_core.doctor import Finding, examine, installation
 from assistant_core.engine import registry
 from assistant_core.records import Command
 from assistant_core.settings import Paths
@@ -65,7 +65,7 @@ def test_every_dependency_is_found_with_its_extra(environ: Environ, paths: Paths
     ],
 )
 def test_requirements(requirement: str, parsed: tuple[str, str, str]) -> None:
-    assert doctor._parsed(requirement) == parsed  # noqa: SLF001 - the format has more forms than we use today
+    assert installation._parsed(requirement) == parsed  # noqa: SLF001 - the format has more forms than we use today
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_requirements(requirement: str, parsed: tuple[str, str, str]) -> None:
     ],
 )
 def test_versions(version: str, bounds: str, enough: bool) -> None:  # noqa: FBT001 - a cell of the table
-    assert doctor._enough(version, bounds) is enough  # noqa: SLF001 - see above
+    assert installation._enough(version, bounds) is enough  # noqa: SLF001 - see above
 
 
 def make(path: Path, mode: int) -> None:
@@ -188,7 +188,7 @@ def test_a_history_that_is_well(environ: Environ, paths: Paths) -> None:
 def test_remedies_of_the_store(number: int, part: str) -> None:
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = number
-    assert part in doctor._store_remedy(error, Path("/x/history.db"))  # noqa: SLF001 - a full disk is hard to come by
+    assert part in installation._store_remedy(error, Path("/x/history.db"))  # noqa: SLF001 - a full disk is hard to come by
 
 
 def test_a_socket_path_that_is_too_long(environ: Environ, tmp_path: Path) -> None:

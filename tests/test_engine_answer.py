@@ -283,6 +283,24 @@ def test_what_is_like_nothing_known_is_not_answered() -> None:
     assert Answerer(index, Writer(ls=-0.1)).answer("paint the files") == []
 
 
+@pytest.mark.parametrize(
+    ("request_", "score", "first", "source"),
+    [
+        ("the larger files", -0.1, "convert x", "chat"),
+        ("the larger files", -6.0, "ls -S", "found"),
+        ("paint the files", -0.1, "convert x", "chat"),
+        ("paint the files", -6.0, None, None),  # neither is sure
+        ("paint the files", -1e6, None, None),
+    ],
+)
+def test_a_chat_model_counts_as_far_as_it_is_sure(
+    request_: str, score: float, first: str | None, source: str | None
+) -> None:
+    index = Index([pair for pair in PAIRS if "size" in pair.request], Sizes())
+    answers = Answerer(index).answer(request_, chat=lambda: [("convert x", score)])
+    assert [(each.line, each.source) for each in answers][:1] == ([(first, source)] if first else [])
+
+
 # --- harm ----------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from assistant_core.engine import registry
 from assistant_core.engine.asking import FAMILIAR, Asker
+from assistant_core.engine.chat import Message, Said, Saying, repair, request
 from assistant_core.engine.checks import Shell
 from assistant_core.engine.own import Own, closeness_of
 from assistant_core.engine.pairs import Pair
@@ -43,6 +44,18 @@ class Model:
     def score(self, parts: Sequence[Part], text: str) -> float:
         self.asked.append(parts)
         return -float(len(text))
+
+
+class Talker:
+    """A chat model that says the same to every question."""
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.asked: list[Sequence[Message]] = []
+
+    def begin(self, messages: Sequence[Message]) -> Saying:
+        self.asked.append(messages)
+        return lambda: self.said
 
 
 @pytest.fixture
@@ -269,6 +282,18 @@ def test_the_model_is_asked_as_it_was_taught(paths: Paths, environ_here: dict[st
     model.asked.clear()
     asker.fix(Failure(line="sl", exit_code=127), xonsh, model)
     assert list(model.asked[0]) == [(Piece.PREVIOUS, "sl"), (Piece.EXIT, "1"), (Piece.LINE, "")]
+
+
+def test_a_chat_model_is_asked_and_named(paths: Paths, environ_here: dict[str, str], xonsh: Shell) -> None:
+    talker = Talker(Said([("git status --short", -0.1), ("rm -rf .git", -0.2)], "a1", "something to know"))
+    asker = Asker(paths, environ_here)
+    found = asker.ask(Question(text="xyzzy"), xonsh, None, talker)
+    assert (found.proposals[0].line, found.proposals[0].source) == ("git status --short", "chat")
+    assert (found.proposals[0].near, found.notes) == ("a1", ("something to know",))
+    repaired = asker.fix(Failure(line="git statsu --short", exit_code=3), xonsh, None, talker)
+    assert [(each.line, each.source) for each in repaired.proposals] == [("git status --short", "chat")]
+    assert repaired.notes == ("something to know",)
+    assert talker.asked == [request("xyzzy"), repair("git statsu --short", 3)]
 
 
 def test_nothing_to_look_up_is_said_and_the_model_still_answers(

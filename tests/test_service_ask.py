@@ -15,13 +15,14 @@ import pytest
 from service_process import Raw, places_in, start
 
 from assistant_core.engine import prompt
+from assistant_core.engine.adapted import Adapted
 from assistant_core.engine.llm import Completion, Place
 from assistant_core.engine.prompt import Piece
 from assistant_core.engine.told import Told
 from assistant_core.errors import ModelError
 from assistant_core.records import Failure, Proposals, Question
 from assistant_core.service import lifecycle, wire
-from assistant_core.service.asking import Desk
+from assistant_core.service.asking import Desk, Owners
 from assistant_core.service.owner import Owner
 from assistant_core.settings import Models, Paths, Training
 
@@ -146,6 +147,10 @@ class Here(NamedTuple):
     home: str = "/home/ada"
 
 
+def no_chat() -> Adapted:
+    raise ModelError("nobody is to ask a chat model here")
+
+
 def asked(desk: Desk, question: Question | Failure) -> Proposals | None:
     said = SimpleQueue[Proposals | None]()
     desk.ask(question, Here(), said.put)
@@ -156,7 +161,7 @@ def test_the_model_that_completes_also_answers(paths: Paths, knowing: Path) -> N
     command_models.install(paths, knowing)
     known_requests.install(paths)
     owner = Owner(lambda: Completion(paths, Training()))
-    desk = Desk(paths, owner, Models)
+    desk = Desk(paths, Owners(owner, Owner(no_chat)), Models)
     desk.prepare()
     found = asked(desk, Question(text="show the status"))
     assert found is not None
@@ -169,12 +174,14 @@ def test_without_a_model_it_is_said_why(paths: Paths) -> None:
         raise ModelError("there is no llama.cpp here; install it")
 
     known_requests.install(paths)
-    desk = Desk(paths, Owner(fail), Models)
+    desk = Desk(paths, Owners(Owner(fail), Owner(no_chat)), Models)
     found = asked(desk, Failure(line="gerp x"))
     assert found is not None
     assert [each.line for each in found.proposals] == ["grep x"]
     assert found.notes == ("no model helps: there is no llama.cpp here; install it",)
-    quiet = asked(Desk(paths, Owner(fail), lambda: Models(command=False)), Failure(line="gerp x"))
+    quiet = asked(
+        Desk(paths, Owners(Owner(fail), Owner(no_chat)), lambda: Models(command=False)), Failure(line="gerp x")
+    )
     assert quiet is not None
     assert quiet.notes == ()
 

@@ -182,7 +182,6 @@ def test_an_adapter_of_another_model_is_refused(base: Base, context: Context, tm
     ("task", "texts", "asked", "answer"),
     [
         ("request", ("what changed", "git status"), chat.request("what changed"), "git status"),
-        ("explain", ("ls", "lists files"), chat.explanation("ls"), "lists files"),
         ("fix", ("gti", "git"), chat.repair("gti"), "git"),
     ],
 )
@@ -194,8 +193,9 @@ def test_only_the_answer_is_learnt(
     assert example is not None
     learnt = [token for token, label in zip(example.input_ids, example.labels, strict=True) if label != IGNORED]
     before = example.input_ids[: -len(learnt)]
-    assert tokenizer.decode(learnt) == f"{answer}<|end|>"
-    assert tokenizer.decode(before) == tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    question = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    assert tokenizer.decode(before) == question + chat.OPEN
+    assert tokenizer.decode(learnt) == f"{answer}{chat.CLOSE}<|end|>"
     assert [label for label in example.labels if label != IGNORED] == learnt
 
 
@@ -276,5 +276,5 @@ def test_weights_that_are_damaged_are_named(base: Base, tmp_path: Path) -> None:
 
 
 def test_nothing_to_learn_from_is_an_error(base: Base, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="none of 1 rows is a request, explanation or fix"):
+    with pytest.raises(TrainingError, match="none of 1 rows is a request or fix"):
         lora.train(base.folder, [row("line", "ls")], [], tmp_path)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import torch
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -14,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from assistant_core.engine.prompt import BOS, CONTEXT, EOS, PAD
-from training import tokenizer
+from training import export, tokenizer
 from training.examples import IGNORED, encode
 from training.records import Row
 
@@ -116,6 +118,41 @@ def chat_folder(folder: Path, size: int, texts: Sequence[str] = LINES) -> Path:
     wrapped.save_pretrained(str(folder))
     llama(size).save_pretrained(str(folder))
     return folder
+
+
+def chat_gguf(folder: Path, words: Path, out: Path) -> Path:
+    """Write what `chat_folder` saved to `out`, as a chat model comes; `words`: a vocabulary of the same size."""
+    export.to_gguf(folder, words, out, kind="f32")
+    read = gguf.GGUFReader(out)
+    fields = [field for name, field in read.fields.items() if not name.startswith(("GGUF.", "tokenizer."))]
+    tensors = [(tensor.name, np.array(tensor.data)) for tensor in read.tensors]
+    writer = gguf.GGUFWriter(out.with_suffix(".new"), "llama")
+    for field in fields:
+        if field.name != gguf.Keys.General.ARCHITECTURE:
+            writer.add_key_value(field.name, field.contents(), field.types[0])
+    _add_chat_vocabulary(writer, json.loads((folder / "tokenizer.json").read_text()), words)
+    for name, values in tensors:
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out.with_suffix(".new").replace(out)
+
+
+def _add_chat_vocabulary(writer: gguf.GGUFWriter, fast: dict[str, Any], words: Path) -> None:
+    pieces = fast["model"]["vocab"]
+    controls = {each["id"] for each in fast["added_tokens"]}
+    unused = range(len(pieces), tokenizer.Tokenizer(words).size)
+    kinds = [gguf.TokenType.CONTROL if at in controls else gguf.TokenType.NORMAL for at in range(len(pieces))]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list([*sorted(pieces, key=lambda piece: int(pieces[piece])), *(f"[{at}]" for at in unused)])
+    writer.add_token_types([*kinds, *(gguf.TokenType.UNUSED for _ in unused)])
+    writer.add_token_merges([" ".join(pair) for pair in fast["model"]["merges"]])
+    writer.add_eos_token_id(pieces["<|end|>"])
+    writer.add_add_bos_token(value=False)
+    writer.add_chat_template(TEMPLATE)
 
 
 def changed(file: Path, **values: object) -> None:

@@ -55,12 +55,10 @@ def train(  # noqa: PLR0913 - model, data, place, recipe, watcher
     learnt, or the run in `folder` was begun with something else.
     """
     tokenizer = _tokenizer(base)
-    mixed = mix(rows, general, recipe.general, recipe.seed)
+    mixed = mix(rows, [row for row in general if messages(row)], recipe.general, recipe.seed)
     examples = [made for row in mixed if (made := encode(row, tokenizer, recipe.longest)) is not None]
     if not examples:
-        raise TrainingError(
-            f"nothing to learn from: none of {len(mixed)} rows is a request, explanation or fix that fits"
-        )
+        raise TrainingError(f"nothing to learn from: none of {len(mixed)} rows is a request or fix that fits")
     learnt = begun.digest(json.dumps(examples).encode())
     begun.check(folder, {"base": str(base.resolve()), "examples": learnt, **recipe._asdict()})
     set_seed(recipe.seed)
@@ -95,14 +93,12 @@ def mix(rows: Sequence[Row], general: Sequence[Row], share: float, seed: int) ->
 
 
 def messages(row: Row) -> tuple[list[chat.Message], str] | None:
-    """Return what is asked and what is to be answered; None for what is no conversation."""
+    """Return what is asked and the line that answers it; None for what is no such conversation."""
     match row.task, row.texts:
         case "request", (text, line):
             return chat.request(text), line
-        case "explain", (line, text):
-            return chat.explanation(line), text
         case "fix", (wrong, right):
-            return chat.repair(wrong), right
+            return chat.repair(wrong, _code(row)), right
     return None
 
 
@@ -115,9 +111,15 @@ def encode(row: Row, tokenizer: PreTrainedTokenizerBase, longest: int) -> Exampl
     if conversation is None:
         return None
     asked, answer = conversation
-    whole = [*asked, {"role": "assistant", "content": answer}]
-    question = str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
-    text = str(tokenizer.apply_chat_template(whole, tokenize=False))
+    whole = [*asked, {"role": "assistant", "content": chat.OPEN + answer + chat.CLOSE}]
+
+    def written(turns: list[chat.Message], *, ask: bool = False) -> str:
+        made = tokenizer.apply_chat_template(
+            list(turns), tokenize=False, add_generation_prompt=ask, enable_thinking=chat.THINKING
+        )
+        return str(made)
+
+    question, text = written(asked, ask=True) + chat.OPEN, written(whole)
     if not text.startswith(question):
         raise TrainingError("the chat template changes the question when the answer is there; name another model")
     before = tokenizer.encode(question, add_special_tokens=False)
@@ -125,6 +127,10 @@ def encode(row: Row, tokenizer: PreTrainedTokenizerBase, longest: int) -> Exampl
     if len(before) + len(after) > longest:
         return None
     return Example([*before, *after], [IGNORED] * len(before) + after)
+
+
+def _code(row: Row) -> int:
+    return (row.exits[0] if row.exits else None) or 1
 
 
 class _Padded:

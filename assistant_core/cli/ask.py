@@ -8,12 +8,18 @@ import shutil
 import sys
 from argparse import SUPPRESS, Namespace
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING
 
 from assistant_core.cli.command import Answer, App, Leaf, UsageError, argument, utf8, whole
 from assistant_core.errors import ModelError, ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assistant_core.engine.adapted import Adapted
+    from assistant_core.engine.chat import Message, Saying
+    from assistant_core.engine.llm import Place
     from assistant_core.engine.told import Told
     from assistant_core.records import Failure, Proposals, Question
 
@@ -65,15 +71,19 @@ def _here(asked: "Question | Failure", names: tuple[str, ...], app: App) -> "Pro
 
     path = tuple(filter(None, app.environ.get("PATH", "").split(os.pathsep)))
     shell = Shell(path, frozenset(filter(None, names)), app.environ.get("HOME", ""), asked.cwd or "")
-    asker = Asker(app.paths, app.environ)
-    model, problem = _model(app)
-    answer = asker.ask(asked, shell, model) if isinstance(asked, Question) else asker.fix(asked, shell, model)
-    return msgspec.structs.replace(answer, notes=(*answer.notes, problem)) if problem else answer
+    asker = Asker(app.paths, app.environ, app.settings().models.embedding)
+    (model, problem), (talker, silence) = _model(app), _talker(app)
+    answer = (
+        asker.ask(asked, shell, model, talker)
+        if isinstance(asked, Question)
+        else asker.fix(asked, shell, model, talker)
+    )
+    return msgspec.structs.replace(answer, notes=(*answer.notes, *filter(None, (problem, silence))))
 
 
 def _model(app: App) -> "tuple[Told | None, str]":
     """Return the command model, or None and why there is none."""
-    from assistant_core.engine.llm import Completion, Place  # noqa: PLC0415 - not needed for --help
+    from assistant_core.engine.llm import Completion  # noqa: PLC0415 - not needed for --help
     from assistant_core.engine.told import Told  # noqa: PLC0415 - see above
 
     current = app.settings()
@@ -83,8 +93,37 @@ def _model(app: App) -> "tuple[Told | None, str]":
         completion = Completion(app.paths, current.training)
     except ModelError as error:
         return None, f"no model helps: {error}"
+    return Told(completion.answering(""), _place(app)), ""
+
+
+class _Talker:
+    """The chat model, asked by who waits for it."""
+
+    def __init__(self, adapted: "Adapted", place: "Place") -> None:
+        self._adapted, self._place = adapted, place
+
+    def begin(self, messages: "Sequence[Message]") -> "Saying":
+        return cache(lambda: self._adapted.lines(messages, self._place, deadline_s=ANSWER_S))
+
+
+def _talker(app: App) -> tuple[_Talker | None, str]:
+    """Return the chat model, or None and why there is none."""
+    from assistant_core.engine.adapted import Adapted  # noqa: PLC0415 - not needed for --help
+
+    current = app.settings()
+    if not current.models.chat:
+        return None, ""
+    try:
+        return _Talker(Adapted(app.paths, current.models.chat, current.training.adapter), _place(app)), ""
+    except ModelError as error:
+        return None, f"the chat model does not help: {error}"
+
+
+def _place(app: App) -> "Place":
+    from assistant_core.engine.llm import Place  # noqa: PLC0415 - not needed for --help
+
     user = app.environ.get("USER") or app.environ.get("LOGNAME") or ""
-    return Told(completion.answering(""), Place(app.environ.get("HOME", ""), user, os.uname().nodename)), ""
+    return Place(app.environ.get("HOME", ""), user, os.uname().nodename)
 
 
 def _folder() -> str | None:

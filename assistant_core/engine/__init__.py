@@ -11,16 +11,20 @@ progress     what training says of itself, in files
 
 The command model, and how it is asked:
 prompt       what a model is asked, as parts; the one form for training and for use
-chat         the same for a chat model
 llama        llama.cpp: one model, one context; tokens in, logits out
-adapters     adapters of a loaded model, switched while it runs
-vocabulary   the pieces of the command model, as bytes; what was typed, in them
+vocabulary   the pieces of a model, as bytes; what was typed, in those of the command model
 search       the most probable answers: a small beam
 command      the command model: whole lines that may follow, and how probable they are
 llm          what it offers while a line is typed, with the probability that `calibration` gives it
 calibration  what a model's log-probabilities mean
 directory    what kind of folder somebody works in, as the model is told it
 told         a version of the model, asked in the words that it was taught
+
+A chat model, where the user names one:
+chat         what it is asked, as messages; the one form for training and for use
+chat_model   a few lines that answer them
+adapters     adapters of a loaded model, switched while it runs
+adapted      the model that the settings name, with the user's own adapter at the strength of the dial
 
 A question, a failed line -> lines proposed:
 asking       all of what follows, and what is said of each line

@@ -2,9 +2,9 @@
 
 In: a request. Out: lines, best first, each with its probability and where it comes from. Several know something
 about it: the pairs whose requests are near; the intents, which tell what kind of line is wanted; the command model,
-which makes lines up. Each gives its opinion as a distribution over lines, with the request's own values put in; the
-lines shown are those that agree best with the mean (assistant_core.engine.consensus). Whoever is not there is
-left out.
+which makes lines up, as a chat model does. Each gives its opinion as a distribution over lines, with the request's own
+values put in; the lines shown are those that agree best with the mean (assistant_core.engine.consensus). Whoever is
+not there is left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Literal, NamedTuple, Protocol
@@ -24,7 +24,7 @@ from assistant_core.engine.pairs import Index, Near, Pair
 from assistant_core.engine.prompt import Part
 from assistant_core.engine.values import missing
 
-Source = Literal["found", "model"]
+Source = Literal["found", "model", "chat"]
 
 
 class Generator(Protocol):
@@ -69,6 +69,8 @@ class Blend(NamedTuple):
     growth: float = 4.0  # how late: the power of the share of the request that the nearest pair says
     intended: float = 0.65  # weight of the intents' opinion
     made_up: float = 0.1  # weight of the model's
+    chat: float = 1.0  # weight of the chat model's, times the probability of all that it says: as far as it is sure
+    sure: float = 0.02  # least such probability where nothing else is known
 
 
 class Answerer:
@@ -78,26 +80,40 @@ class Answerer:
         self._index, self._model, self._blend = index, model, blend or Blend()
 
     def answer(
-        self, request: str, count: int = 3, *, directory: str = "", deadline_s: float = math.inf
+        self,
+        request: str,
+        count: int = 3,
+        *,
+        directory: str = "",
+        deadline_s: float = math.inf,
+        chat: Callable[[], Iterable[tuple[str, float]]] = tuple,
     ) -> list[Answer]:
         """Return up to `count` lines that do different things, best first; none where nothing is known.
 
-        `directory`: its kind, as the command model was told it. The model stops after `deadline_s` seconds.
+        `directory`: its kind, as the command model was told it. The model stops after `deadline_s` seconds. `chat`
+        waits for the lines of a chat model, with their natural log-probability; it is called last.
         """
-        if not self._index.knows(request):
-            return []
         known: dict[str, str] = {}
+        opinions = self._opinions(request, directory, deadline_s, known) if self._index.knows(request) else []
+        talk = {line: share for line, score in chat() if (share := math.exp(score))}
+        sure = sum(talk.values())
+        if opinions or sure >= self._blend.sure:
+            opinions.append((self._blend.chat * sure, talk))
+        return [
+            Answer(line, probability, _source(line, known, talk), known.get(line, ""))
+            for line, probability in choose(mixed(opinions), count, partial(missing, request))
+        ]
+
+    def _opinions(
+        self, request: str, directory: str, deadline_s: float, known: dict[str, str]
+    ) -> list[tuple[float, Mapping[str, float]]]:
         blend, closeness = self._blend, self._index.closeness(request)
         near = self._index.nearest(request, blend.retrieved)
         asked = prompt.request(request, directory, _examples(near, blend.told))
-        opinions = [
+        return [
             (max(blend.found, closeness**blend.growth), self._found(request, near, known)),
             (blend.intended, self._intended(request, known)),
             (blend.made_up, self._made_up(request, asked, deadline_s)),
-        ]
-        return [
-            Answer(line, probability, "found" if line in known else "model", known.get(line, ""))
-            for line, probability in choose(mixed(opinions), count, partial(missing, request))
         ]
 
     def _found(self, request: str, near: Iterable[Near], known: dict[str, str]) -> dict[str, float]:
@@ -123,6 +139,10 @@ class Answerer:
             if line.strip():
                 opinion[complete(request, line)] += math.exp(blend.model_sharpness * score)
         return opinion
+
+
+def _source(line: str, known: Mapping[str, str], talk: Mapping[str, float]) -> Source:
+    return "found" if line in known else "chat" if line in talk else "model"
 
 
 def _examples(near: Iterable[Near], count: int) -> list[tuple[str, str]]:

@@ -15,11 +15,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from assistant_core.engine import checks, harm, library, prompt, spelling
+from assistant_core.engine import chat, checks, harm, library, prompt, spelling
 from assistant_core.engine.answer import Answerer, Source
 from assistant_core.engine.checks import Options, Shell
 from assistant_core.engine.fit import fitted
@@ -33,6 +33,7 @@ from assistant_core.records import Failure, Origin, Proposal, Proposals, Questio
 
 if TYPE_CHECKING:
     from assistant_core.engine.answer import Generator
+    from assistant_core.engine.chat import Message, Saying
     from assistant_core.settings import Paths
 
 WIDE: Final = 6  # lines looked at for those shown
@@ -47,7 +48,7 @@ LONGEST: Final = 1000  # characters of a question
 REPEATED: Final = 2  # times the failed line, and it is no repair
 FAMILIAR: Final = 9  # known requests that a program answers, for it to be meant where it is not installed
 REHEARSED: Final = "list the files of a folder by size"
-ORIGINS: Final[Mapping[Source, Origin]] = {"found": "examples", "model": "model"}
+ORIGINS: Final[Mapping[Source, Origin]] = {"found": "examples", "model": "model", "chat": "chat"}
 BASH: Final = "bash -c "
 
 _LOG = logging.getLogger(__name__)
@@ -60,6 +61,14 @@ class Draft(NamedTuple):
     line: str
     source: Origin
     near: str = ""
+
+
+class Chat(Protocol):
+    """A chat model (assistant_core.engine.adapted), asked by whoever it belongs to."""
+
+    def begin(self, messages: Sequence[Message]) -> Saying:
+        """Ask for lines; what is returned waits for them."""
+        ...
 
 
 class Asker:
@@ -81,26 +90,46 @@ class Asker:
         path = tuple(self._environ.get("PATH", "").split(os.pathsep))
         self.ask(Question(text=REHEARSED), Shell(path, cwd="/"))
 
-    def ask(self, question: Question, shell: Shell, model: Generator | None = None) -> Proposals:
-        """Return lines that do what `question` says; `model` makes some up, if there is one."""
+    def ask(
+        self, question: Question, shell: Shell, model: Generator | None = None, talker: Chat | None = None
+    ) -> Proposals:
+        """Return lines that do what `question` says; `model` and `talker` make some up, if they are there."""
         started, notes = time.monotonic(), [*self._library.notes]
         text = " ".join(question.text[:LONGEST].split())
-        answers = Answerer(self._library.pairs, model).answer(text, WIDE, deadline_s=MODEL_S)
+        saying = talker.begin(chat.request(text)) if talker else _silent
+        answerer = Answerer(self._library.pairs, model)
+        answers = answerer.answer(text, WIDE, deadline_s=MODEL_S, chat=lambda: saying().lines)
+        said = saying()
+        notes += [said.note] if said.note else []
         rivals = [answer.line for answer in answers]
         taught = _tried(lambda: self._own.taught(text), list[Known](), notes)
         nearest, near = _tried(lambda: self._own.fitting(text, rivals, OWN), (list[Known](), list[Known]()), notes)
-        known = [Draft(self._typed(each.line, shell), ORIGINS[each.source], each.near) for each in answers]
+        known = [
+            Draft(
+                self._typed(each.line, shell),
+                ORIGINS[each.source],
+                said.adapter if each.source == "chat" else each.near,
+            )
+            for each in answers
+        ]
         drafts = [*(Draft(*own) for own in taught + nearest), *known[:1], *(Draft(*own) for own in near), *known[1:]]
         return self._shown(drafts, question.count, shell, notes, started, harmless=not harm.asked(text))
 
-    def fix(self, failure: Failure, shell: Shell, model: Generator | None = None) -> Proposals:
+    def fix(
+        self, failure: Failure, shell: Shell, model: Generator | None = None, talker: Chat | None = None
+    ) -> Proposals:
         """Return lines that were probably meant by the one that failed."""
         started, notes, line = time.monotonic(), list[str](), failure.line.strip()
+        saying = talker.begin(chat.repair(line, failure.exit_code)) if talker else _silent
         drafts = [Draft(*known) for known in _tried(lambda: self._own.repaired(line, WIDE), list[Known](), notes)]
         corrected = spelling.corrected(line, shell, self._manuals, self._programs)
         drafts += [Draft(each, "spelling", line) for each in corrected]
         if model is not None:
-            drafts += [Draft(each, "model", line) for each in self._meant(line, shell, model)]
+            made_up = model.candidates(prompt.repair(line), count=WIDE, tokens=TOKENS, deadline_s=MODEL_S)
+            drafts += [Draft(each, "model", line) for each in self._meant(line, shell, made_up)]
+        said = saying()
+        notes += [said.note] if said.note else []
+        drafts += [Draft(each, "chat", said.adapter) for each in self._meant(line, shell, said.lines)]
         votes = Counter(draft.line for draft in drafts)
         drafts.sort(key=lambda draft: -votes[draft.line])
         repairs = [each for each in drafts if each.line.strip() != line and each.line.count(line) < REPEATED]
@@ -112,13 +141,12 @@ class Asker:
         first = Counter(pair.line.partition(" ")[0] for pair in self._library.pairs.pairs)
         return frozenset(name for name, count in first.items() if count >= FAMILIAR)
 
-    def _meant(self, line: str, shell: Shell, model: Generator) -> list[str]:
-        """Return what the model takes for meant: much like the line, able to run here, no more dangerous than it.
+    def _meant(self, line: str, shell: Shell, said: Iterable[tuple[str, float]]) -> list[str]:
+        """Return what a model that made up `said` takes for meant: much like the line, able to run here, as harmless.
 
         It knows commands; code in other languages stays as it is, unless that was no code.
         """
         code, broken = checks.code(line), not checks.parses(line)
-        said = model.candidates(prompt.repair(line), count=WIDE, tokens=TOKENS, deadline_s=MODEL_S)
         ranked = sorted(said, key=lambda pair: -(pair[1] + ALIKE * likeness(line, pair[0])))
         alike = [
             each
@@ -195,7 +223,7 @@ def _doubts(proposal: Proposal, *, harmless: bool) -> tuple[bool, bool, bool]:
     """Say what speaks against showing a line first, the worst before all; nothing against the user's own."""
     if proposal.source in ("taught", "history"):
         return False, False, False
-    rash = proposal.source == "model" and proposal.verdict.decision == "block"
+    rash = proposal.source in ("model", "chat") and proposal.verdict.decision == "block"
     harms = harmless and harm.done(proposal.line, proposal.verdict)
     return not proposal.parsed, bool(proposal.missing), rash or harms
 
@@ -213,6 +241,10 @@ def _tried(read: Callable[[], _T], nothing: _T, notes: list[str]) -> _T:
     except AssistantError as error:
         notes.append(str(error))
         return nothing
+
+
+def _silent() -> chat.Said:
+    return chat.Said()
 
 
 def _failed(error: Exception) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from assistant_core.engine.llama import TRUNK, Context
-from assistant_core.engine.vocabulary import ENDS, Vocabulary, printable, unfinished
+from assistant_core.engine.vocabulary import Pieces, printable, unfinished
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Search:
     which most lead nowhere: branches that still owe survive beside `width` others, if they are more probable.
     """
 
-    def __init__(self, context: Context, vocabulary: Vocabulary, *, width: int, forked: bool = False) -> None:
+    def __init__(self, context: Context, vocabulary: Pieces, *, width: int, forked: bool = False) -> None:
         self._context = context
         self._vocabulary = vocabulary
         self.width = width
@@ -108,7 +108,7 @@ class Search:
                 yield from _all(self._spelt(branch, int(tokens[at]), float(scores[tokens[at]])) for at in best)
             return
         if not branch.open:
-            yield branch._replace(over=True, score=branch.score + float(_sum(scores[list(ENDS)])))
+            yield branch._replace(over=True, score=branch.score + float(_sum(scores[list(self._vocabulary.ends)])))
         allowed = scores + (self._vocabulary.continues if branch.open else self._vocabulary.starts)
         yield from _all(self._spelt(branch, token, float(allowed[token])) for token in _best(allowed, self.width))
 

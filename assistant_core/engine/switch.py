@@ -1,7 +1,7 @@
 """Which version answers, and how it came to that: deploy, roll back, look back.
 
 In: a kind and a version. Out: `current` switched at once or not at all, and a decision in the log. Whoever calls tells
-the service. "shipped" names the model that came with the program.
+the service. "shipped" names the model that came with the program; where none did, as of adapters, it means none.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def rollback(kind: Kind, paths: Paths) -> Decision:
     """Use what was in use before the present version, and before that if it was deleted since. Raises ModelError."""
     now = registry.current(kind, paths)
     if now is None:
-        raise ModelError(f"the shipped {kind} model is in use; there is none before it to go back to")
+        raise ModelError(f"{called(kind, None)} is in use; there is nothing before it to go back to")
     target = _before(kind, now, paths)
     return switch(Decision(at_ns=0, kind=kind, version=target, action="rollback", reasons=(f"back from {now}",)), paths)
 
@@ -80,9 +80,15 @@ def history(kind: Kind, paths: Paths) -> list[Version]:
     ]
 
 
+def called(kind: Kind, version: str | None) -> str:
+    """Return what a sentence calls `version`; None: what is in use where no version of the user's own is."""
+    return version or ("no adapter" if kind == "adapter" else f"the shipped {kind} model")
+
+
 def _unknown(kind: Kind, version: str, paths: Paths) -> ModelError:
     known = ", ".join((*registry.versions(kind, paths), SHIPPED))
-    return ModelError(f"there is no {kind} model {version!r}; there are: {known}")
+    none = f" ({called(kind, None)})" if kind == "adapter" else ""
+    return ModelError(f"there is no {kind} model {version!r}; there are: {known}{none}")
 
 
 def _before(kind: Kind, version: str, paths: Paths) -> str | None:

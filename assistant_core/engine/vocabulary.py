@@ -1,4 +1,4 @@
-"""The pieces of the command model, as bytes: which may follow, which spell what was typed, where to begin again.
+"""The pieces of a model, as bytes: which may follow, which spell what was typed, where to begin again.
 
 In: the vocabulary of a Context, text. Out: tokens, masks over the vocabulary (0 allowed, -inf not), sets of tokens.
 """
@@ -6,8 +6,8 @@ In: the vocabulary of a Context, text. Out: tokens, masks over the vocabulary (0
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,21 +39,52 @@ class Spelling(NamedTuple):
     part: NDArray[np.intp]
 
 
-class Vocabulary:
-    """The pieces of `context`. Raises ModelError if it has not the control pieces of the command model."""
+class Pieces:
+    """The pieces of any model's `context`, and which tokens say that an answer is over."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
         self.pieces = [context.piece(token) for token in range(context.size)]
+        self.ends: Sequence[int] = ()
+        self.starts = self._mask(_starts)  # what may follow whole characters
+        self.continues = self._mask(_continues)  # what may follow a part of a character
+
+    @cached_property
+    def _sorted(self) -> list[tuple[bytes, int]]:
+        return sorted((piece, token) for token, piece in enumerate(self.pieces) if piece)
+
+    @lru_cache(maxsize=64)  # noqa: B019 - lives as long as the model
+    def spelling(self, owed: bytes) -> Spelling:
+        """Return how the bytes `owed` can be spelt."""
+        shorter = [token for end in range(1, len(owed)) for token in self._equal(owed[:end])]
+        return Spelling(np.array(self._beginning(owed), np.intp), np.array(shorter, np.intp))
+
+    def _beginning(self, data: bytes) -> list[int]:
+        return self._between((data, -1), (data + b"\xff", -1))  # text holds no byte 0xFF
+
+    def _equal(self, data: bytes) -> list[int]:
+        return self._between((data, -1), (data, len(self.pieces)))
+
+    def _between(self, low: tuple[bytes, int], high: tuple[bytes, int]) -> list[int]:
+        found = self._sorted[bisect_left(self._sorted, low) : bisect_left(self._sorted, high)]
+        return [token for _, token in found]
+
+    def _mask(self, allowed: Callable[[bytes], bool]) -> NDArray[np.float32]:
+        return np.array([0 if allowed(piece) else -np.inf for piece in self.pieces], np.float32)
+
+
+class Vocabulary(Pieces):
+    """The pieces of the command model. Raises ModelError if `context` has not its control pieces."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._context = context
+        self.ends = ENDS
         controls, expected = [at for at, piece in enumerate(self.pieces) if not piece], range(FIRST + len(Piece))
         if controls != list(expected):
             found = f"its pieces without text are {controls[:12]}, not 0 to {expected[-1]}"
             raise ModelError(f"this is not a command model: {found}; train and export one, or name another file")
-        self._sorted = sorted((piece, token) for token, piece in enumerate(self.pieces) if piece)
         self._longest = max(map(len, self.pieces))
         self._space = [self.pieces.index(bytes([byte])) for byte in SPACE.encode()]
-        self.starts = self._mask(_starts)  # what may follow whole characters
-        self.continues = self._mask(_continues)  # what may follow a part of a character
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of `text`, as the tokenizer of training does."""
@@ -81,25 +112,6 @@ class Vocabulary:
         lengths = np.cumsum([0, *(len(self.pieces[token]) for token in tokens)])
         kept = int(np.searchsorted(lengths, start, side="right")) - 1
         return Typed(tokens[:kept], data[lengths[kept] :])
-
-    @lru_cache(maxsize=64)  # noqa: B019 - lives as long as the model
-    def spelling(self, owed: bytes) -> Spelling:
-        """Return how the bytes `owed` can be spelt."""
-        shorter = [token for end in range(1, len(owed)) for token in self._equal(owed[:end])]
-        return Spelling(np.array(self._beginning(owed), np.intp), np.array(shorter, np.intp))
-
-    def _beginning(self, data: bytes) -> list[int]:
-        return self._between((data, -1), (data + b"\xff", -1))  # text holds no byte 0xFF
-
-    def _equal(self, data: bytes) -> list[int]:
-        return self._between((data, -1), (data, len(self.pieces)))
-
-    def _between(self, low: tuple[bytes, int], high: tuple[bytes, int]) -> list[int]:
-        found = self._sorted[bisect_left(self._sorted, low) : bisect_left(self._sorted, high)]
-        return [token for _, token in found]
-
-    def _mask(self, allowed: Callable[[bytes], bool]) -> NDArray[np.float32]:
-        return np.array([0 if allowed(piece) else -np.inf for piece in self.pieces], np.float32)
 
 
 def printable(data: bytes) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from assistant_core.errors import AssistantError, SettingsError, StoreError
 from assistant_core.records import Candidate, Explanation, Failure, Proposals, Query, Question, Verdict
 from assistant_core.service import endpoint, lifecycle, memory
-from assistant_core.service.asking import Desk
+from assistant_core.service.asking import Desk, Owners
 from assistant_core.service.live import Loaded, Report
 from assistant_core.service.owner import Owner
 from assistant_core.service.server import Server
@@ -29,6 +29,7 @@ from assistant_core.settings import Paths, Settings, load, paths, private_direct
 from assistant_core.store import RankingRow, Store
 
 if TYPE_CHECKING:
+    from assistant_core.engine.adapted import Adapted
     from assistant_core.engine.llm import Completion
     from assistant_core.guard.policy import Policy
     from completers import Surroundings
@@ -47,7 +48,8 @@ class _Backend:
         self._paths = paths
         self._settings = Settings()
         self._model = Owner(self._open_model)
-        self._desk = Desk(paths, self._model, lambda: self._settings.models)
+        self._chat = Owner(self._open_chat)
+        self._desk = Desk(paths, Owners(self._model, self._chat), lambda: self._settings.models)
 
     @property
     def idle_s(self) -> float:
@@ -56,6 +58,7 @@ class _Backend:
     def load(self, report: Report) -> Loaded:
         problems = [self._read_settings(), self._try_to_expire()]
         self._model.renew()
+        self._chat.renew()
         self._desk.renew()
         from assistant_core.guard import classify  # noqa: PLC0415 - slow to import
         from completers import Completer  # noqa: PLC0415 - slow to import
@@ -92,12 +95,17 @@ class _Backend:
         return self._desk.ask(asked, surroundings, done)
 
     def prepare(self) -> None:
-        self._desk.prepare()
+        self._desk.expect()
 
     def _open_model(self) -> "Completion":
         from assistant_core.engine.llm import Completion  # noqa: PLC0415 - slow to import
 
         return Completion(self._paths, self._settings.training)
+
+    def _open_chat(self) -> "Adapted":
+        from assistant_core.engine.adapted import Adapted  # noqa: PLC0415 - slow to import
+
+        return Adapted(self._paths, self._settings.models.chat, self._settings.training.adapter)
 
     def classify(self, line: str, cwd: str) -> Verdict:
         from assistant_core import guard  # noqa: PLC0415 - slow to import

@@ -1,35 +1,29 @@
-"""Questions in words and failed lines, worked on in a thread of their own; the command model is asked in its owner's.
+"""Questions in words and failed lines, worked on in a thread of their own; models are asked in their owners'.
 
-In: questions, who asks. Out: proposals, handed on in that thread. One model serves ghost text and questions: a question
-goes before all that waits for it. Cancelled, a question ends early, wherever it is.
+In: questions, who asks. Out: proposals, handed on in that thread. Cancelled, a question ends early, wherever it is.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
 from assistant_core.records import Failure, Proposals, Question
+from assistant_core.service.borrowed import Borrowed, Loan, Talker
 from assistant_core.service.owner import Owner
 from assistant_core.settings import Models, Paths
 
 if TYPE_CHECKING:
+    from assistant_core.engine.adapted import Adapted
     from assistant_core.engine.asking import Asker
-    from assistant_core.engine.llm import Completion, Place
-    from assistant_core.engine.prompt import Part
-    from assistant_core.engine.told import Told
-
-    Answers = list[tuple[str, float]]
+    from assistant_core.engine.llm import Completion
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class Surroundings(Protocol):
@@ -52,60 +46,19 @@ class Surroundings(Protocol):
         """The home folder."""
 
 
-class Borrowed:
-    """The command model of `owner`, for one question about `request`; silent where there is none, or once cancelled."""
+class Owners(NamedTuple):
+    """Who owns the command model, and who the chat model that the settings may name."""
 
-    def __init__(self, owner: Owner[Completion], request: str, place: Place) -> None:
-        self._owner = owner
-        self._request = request
-        self._place = place
-        self._lock = threading.Lock()
-        self._cancelled = False
-        self._stop: Callable[[], None] | None = None
-
-    def candidates(
-        self, parts: Sequence[Part], typed: str = "", *, count: int, tokens: int, deadline_s: float
-    ) -> Answers:
-        """Return lines that may follow, with their natural log-probability."""
-        return self._ask(
-            lambda model: model.candidates(parts, typed, count=count, tokens=tokens, deadline_s=deadline_s), []
-        )
-
-    def generate(self, parts: Sequence[Part], *, count: int, tokens: int, deadline_s: float) -> Answers:
-        """Return lines that begin differently, with their natural log-probability."""
-        return self._ask(lambda model: model.generate(parts, count=count, tokens=tokens, deadline_s=deadline_s), [])
-
-    def score(self, parts: Sequence[Part], text: str) -> float:
-        """Return the natural log-probability of a line; none is as improbable as one that cannot be judged."""
-        return self._ask(lambda model: model.score(parts, text), float("-inf"))
-
-    def cancel(self) -> None:
-        """Have the model say no more to this question; in any thread."""
-        with self._lock:
-            self._cancelled = True
-            if self._stop is not None:
-                self._stop()
-
-    def _ask(self, do: Callable[[Told], _T], silence: _T) -> _T:
-        from assistant_core.engine.told import Told  # noqa: PLC0415 - slow to import
-
-        said: SimpleQueue[_T | None] = SimpleQueue()
-        with self._lock:
-            if self._cancelled:
-                return silence
-            self._stop = self._owner.submit(
-                lambda model: do(Told(model.answering(self._request), self._place)), said.put, urgent=True
-            )
-        answer = said.get() if self._stop is not None else None
-        return silence if answer is None else answer
+    command: Owner[Completion]
+    chat: Owner[Adapted]
 
 
 class _Asking:
-    """An Asker, and the model that it has borrowed."""
+    """An Asker, and the models that it has borrowed."""
 
     def __init__(self, asker: Asker) -> None:
         self.asker = asker
-        self._model: Borrowed | None = None
+        self._loans: Sequence[Loan[Any]] = ()
         self._cancelled = False
         self._prepared = False
 
@@ -118,29 +71,29 @@ class _Asking:
         except Exception as error:  # noqa: BLE001 - questions are taken nevertheless
             _log.error("a question could not be prepared for", exc_info=error)
 
-    def borrow(self, model: Borrowed | None) -> None:
-        self._model = model
-        if self._cancelled and model is not None:
-            model.cancel()
+    def borrow(self, *loans: Loan[Any]) -> None:
+        self._loans = loans
+        if self._cancelled:
+            self.cancel()
 
     def begin(self) -> None:
         self._cancelled = False
 
     def cancel(self) -> None:
         self._cancelled = True
-        if (model := self._model) is not None:
-            model.cancel()
+        for loan in self._loans:
+            loan.cancel()
 
     def close(self) -> None:
         """Nothing is held that needs to be freed."""
 
 
 class Desk:
-    """Takes questions. `model` owns the command model; `models` are the settings, as they are now."""
+    """Takes questions. `owners` have the models; `models` are the settings, as they are now."""
 
-    def __init__(self, paths: Paths, model: Owner[Completion], models: Callable[[], Models]) -> None:
+    def __init__(self, paths: Paths, owners: Owners, models: Callable[[], Models]) -> None:
         self._paths = paths
-        self._model = model
+        self._owners = owners
         self._models = models
         self._asking: Owner[_Asking] = Owner(self._open)
 
@@ -157,7 +110,13 @@ class Desk:
         """Read what a question will need, so that it need not wait; once, until all is read anew."""
         self._asking.submit(_Asking.prepare, lambda _: None)
         if self._models().command:
-            self._model.submit(lambda _: None, lambda _: None)
+            self._owners.command.submit(lambda _: None, lambda _: None)
+
+    def expect(self) -> None:
+        """Do what `prepare` does, and have the chat model read, which takes memory: a question is being typed."""
+        self.prepare()
+        if self._models().chat:
+            self._owners.chat.submit(_read, lambda _: None)
 
     def renew(self) -> None:
         """Read everything anew for the next question."""
@@ -176,16 +135,23 @@ class Desk:
         shell = Shell(surroundings.path, surroundings.aliases, surroundings.home, asked.cwd or "")
         place = Place(surroundings.home, user, surroundings.host)
         text = asked.text if isinstance(asked, Question) else asked.line
-        model = Borrowed(self._model, text, place) if self._models().command else None
-        asking.borrow(model)
+        model = Borrowed(self._owners.command, text, place) if self._models().command else None
+        talker = Talker(self._owners.chat, place) if self._models().chat else None
+        asking.borrow(*(loan for loan in (model, talker) if loan is not None))
         answer: Any = asking.asker.ask if isinstance(asked, Question) else asking.asker.fix
         try:
-            found: Proposals = answer(asked, shell, model)
+            found: Proposals = answer(asked, shell, model, talker)
         except Exception as error:  # noqa: BLE001 - one question that fails must not keep others from being answered
             _log.error("a question failed", exc_info=error)
             return None
         finally:
-            asking.borrow(None)
-        if self._models().command and self._model.problem:
-            found = msgspec.structs.replace(found, notes=(*found.notes, f"no model helps: {self._model.problem}"))
+            asking.borrow()
+        if self._models().command and (problem := self._owners.command.problem):
+            found = msgspec.structs.replace(found, notes=(*found.notes, f"no model helps: {problem}"))
         return found
+
+
+def _read(model: Adapted) -> None:
+    from assistant_core.engine import chat  # noqa: PLC0415 - slow to import
+
+    model.warm(chat.request(""))

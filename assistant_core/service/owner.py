@@ -83,8 +83,8 @@ class Owner(Generic[T]):
         return partial(self._cancel, work)
 
     def renew(self) -> None:
-        """Give up what is owned, after the work that waits; it is made anew when it is wanted again."""
-        self._put(None, urgent=False)
+        """Give up what is owned, before any work submitted from now on; it is made anew when it is wanted again."""
+        self._put(None, urgent=True)
 
     def _put(self, work: _Work[T] | None, *, urgent: bool) -> None:
         self._work.put((not urgent, next(self._numbers), work))

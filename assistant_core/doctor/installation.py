@@ -1,7 +1,4 @@
-"""Examines the installation: the environment and our folders go in, findings with their remedies come out.
-
-Nothing is started, created or repaired. `CHECKS` is the table of contents.
-"""
+"""The installation: what is installed, our folders, the service, the history, manual pages."""
 
 import importlib.metadata
 import importlib.util
@@ -11,47 +8,18 @@ import shutil
 import sqlite3
 import stat
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from assistant_core import __version__, settings
-from assistant_core.errors import AssistantError, ModelError, ServiceError, SettingsError, StoreError
-from assistant_core.settings import APPLICATION, Paths
-
-State = Literal["ok", "warn", "fail"]
+from assistant_core.doctor.finding import Finding, Place, State
+from assistant_core.errors import ServiceError, SettingsError, StoreError
+from assistant_core.settings import APPLICATION
 
 FREE_BYTES = (10 * 2**20, 500 * 2**20)  # of the disk under the data folder: below the first fails, the second warns
-SENTENCE = ("modules.json", "config.json")  # one of them makes a folder a model of sentence-transformers
 NOT_EXAMINED = {"all", "dev"}  # extras: the sum of the others, and what only developers need
-
-
-class Finding(NamedTuple):
-    """What one check found; `remedy` is what to do about it, empty where nothing has to be done."""
-
-    name: str
-    state: State
-    found: str
-    remedy: str = ""
-
-
-class Place(NamedTuple):
-    """What a check looks at."""
-
-    environ: Mapping[str, str]
-    paths: Paths
-
-
-def examine(environ: Mapping[str, str], paths: Paths) -> Iterator[Finding]:
-    """Yield the findings of all checks, in the order of the table."""
-    for name, check in CHECKS.items():
-        try:
-            yield from check(Place(environ, paths))
-        except OSError as error:  # a folder on the way that nobody may enter, a disk that fails
-            yield Finding(name, "fail", f"{name} cannot be examined: {error}", "see that the path can be read")
 
 
 def python(_: Place) -> Iterator[Finding]:
@@ -233,98 +201,6 @@ def disk(place: Place) -> Iterator[Finding]:
     yield Finding("disk", state, f"{free / 2**30:,.1f} GiB free", remedy)
 
 
-def command_model(place: Place) -> Iterator[Finding]:
-    """Yield which command model is in use, and how long it takes to open."""
-    name, without = "command model", "what was typed before is suggested all the same"
-    if not _settings(place).models.command:
-        yield Finding(name, "ok", "switched off: the history alone suggests (models.command)")
-        return
-    if unusable := _library():
-        yield Finding(name, "warn", f"{unusable.found}; {without}", unusable.remedy)
-        return
-    try:
-        with tempfile.TemporaryDirectory() as cache:  # nothing is left behind, not even a digest
-            yield Finding(name, "ok", _opened(place.paths._replace(cache=Path(cache))))
-    except AssistantError as error:
-        own = (place.paths.models / "command" / "current").exists()
-        yield Finding(name, "warn", f"{error}; {without}", f"assistant train {'rollback' if own else 'now'}")
-
-
-def _library() -> Finding | None:
-    """Return why llama.cpp cannot be used, or None if it can."""
-    from assistant_core.engine import llama  # noqa: PLC0415 - the other checks work without
-
-    name = "llama-cpp-python"
-    try:
-        llama.library()
-    except Exception as error:  # noqa: BLE001 - whatever stops it is what we are asked for
-        if importlib.util.find_spec("llama_cpp") is None:
-            return Finding(name, "warn", str(error), f"pip install '{APPLICATION}[llm]'")
-        found = f"{name} is installed and cannot be loaded: {error.__cause__ or error}"
-        return Finding(name, "warn", found, f"pip install --force-reinstall --no-cache-dir {name}")
-    return None
-
-
-def _opened(paths: Paths) -> str:
-    from assistant_core.engine import llm, registry  # noqa: PLC0415 - the other checks work without
-
-    version = registry.current("command", paths)
-    model = registry.load("command", version, paths) if version else registry.active("command", paths)
-    began = time.perf_counter()
-    llm.Opened(model, paths).close()
-    spent_ms = (time.perf_counter() - began) * 1000
-    size = sum(file.bytes for file in model.card.files.values())
-    return f"{model.version} ({'yours' if version else 'shipped'}), {size / 1e6:.1f} MB, opens in {spent_ms:.0f} ms"
-
-
-def trial(place: Place) -> Iterator[Finding]:
-    """Yield whether the version that is to be tried, if one is, is there and not in use."""
-    from assistant_core.engine import registry, switch  # noqa: PLC0415 - the other checks work without
-
-    training = _settings(place).training
-    if not training.trial:
-        return
-    try:
-        with tempfile.TemporaryDirectory() as cache:
-            paths = place.paths._replace(cache=Path(cache))
-            version = switch.named("command", training.trial, paths).version
-            if version == registry.active("command", paths).version:
-                raise ModelError(f"{version} is in use already")
-    except AssistantError as error:
-        found = f"training.trial: {error}; the version in use answers all requests"
-        yield Finding("trial", "warn", found, "assistant config unset training.trial, or set it to another version")
-    else:
-        yield Finding("trial", "ok", f"{version} answers {training.trial_share:.0%} of the requests")
-
-
-def embedding(place: Place) -> Iterator[Finding]:
-    """Yield whether the embedding that is set lies on this disk, if one is; it is not loaded."""
-    name = _settings(place).models.embedding
-    if not name:
-        return
-    if importlib.util.find_spec("sentence_transformers") is None:
-        found, remedy = "sentence-transformers is not installed", f"pip install '{APPLICATION}[train]'"
-    elif (folder := Path(os.path.expanduser(name))).is_absolute():  # noqa: PTH111 - Path's raises for unknown users
-        found = "" if any((folder / file).exists() for file in SENTENCE) else f"expected {' or '.join(SENTENCE)} in it"
-        remedy = "set models.embedding to the folder of a sentence-transformers model"
-    else:
-        found, remedy = "" if _fetched(name) else "it is not among the models fetched", f"hf download {name}"
-    if found:
-        found = f"models.embedding is {name!r}: {found}; our own is used"
-    remedy = f"{remedy}, or assistant config unset models.embedding"
-    yield Finding("embedding", "warn" if found else "ok", found or name, remedy if found else "")
-
-
-def _fetched(name: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with sentence-transformers
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - as above
-
-    try:
-        return any(isinstance(try_to_load_from_cache(name, file), str) for file in SENTENCE)
-    except HFValidationError:  # no name of a model at all
-        return False
-
-
 def manuals(place: Place) -> Iterator[Finding]:
     """Yield whether there are pages to explain from."""
     from assistant_core.knowledge.sources import hierarchies  # noqa: PLC0415 - the other checks work without
@@ -336,31 +212,6 @@ def manuals(place: Place) -> Iterator[Finding]:
         return
     remedy = "install manual pages, e.g. `apt install man-db manpages` (in a small container: `unminimize`)"
     yield Finding("manual pages", "warn", "none: nothing can be explained", remedy)
-
-
-CHECKS: Mapping[str, Callable[[Place], Iterator[Finding]]] = {
-    "python": python,
-    "dependencies": dependencies,
-    "xontrib": entry_point,
-    "settings": settings_file,
-    "folders": folders,
-    "socket": socket,
-    "service": service,
-    "history": store,
-    "disk": disk,
-    "command model": command_model,
-    "trial": trial,
-    "embedding": embedding,
-    "manual pages": manuals,
-}
-
-
-def _settings(place: Place) -> settings.Settings:
-    """Return the settings in force, or the defaults where they cannot be used, which another finding tells."""
-    try:
-        return settings.load(place.environ, place.paths.settings)
-    except SettingsError:
-        return settings.Settings()
 
 
 def _metadata(field: str) -> str | None:

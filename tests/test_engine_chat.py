@@ -1,0 +1,126 @@
+"""A chat model asked for lines, with and without an adapter of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import chat_models
+import pytest
+import tiny_models
+from transformers import AutoTokenizer
+
+from assistant_core.engine import chat
+from assistant_core.engine.adapted import Adapted
+from assistant_core.engine.chat_model import PROMPT, ChatModel
+from assistant_core.engine.llm import Place
+from assistant_core.errors import ModelError
+from assistant_core.settings import Paths
+from training import export
+
+# peft asks transformers for a name that transformers has renamed
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
+PLACE = Place("/home/ann", "ann", "box")
+FEED, REST = chat.request("feed the zebra"), chat.request("rest")
+
+
+@pytest.fixture
+def model(chat_: chat_models.Chat) -> Iterator[ChatModel]:
+    with closing(ChatModel(chat_.gguf)) as model:
+        yield model
+
+
+def first(paths: Paths, chat_: chat_models.Chat, scale: float, messages: list[chat.Message]) -> tuple[str, str, str]:
+    with closing(Adapted(paths, str(chat_.gguf), scale)) as adapted:
+        lines, version, note = adapted.lines(messages, PLACE)
+        return lines[0][0], version, note
+
+
+@pytest.mark.parametrize(("request_", "line"), chat_models.KNOWN.items())
+def test_what_a_chat_model_knows_it_says_in_one_line(model: ChatModel, request_: str, line: str) -> None:
+    said = model.lines(chat.request(request_))
+    assert said[0][0] == line
+    assert said == sorted(said, key=lambda each: -each[1])
+    assert len({text for text, _ in said}) == len(said)
+    assert model.lines(chat.request(request_), count=1) == said[:1]
+
+
+@pytest.mark.parametrize("text", ["feed the zebra", "na\u00efve \U0001f980", " spaces \n and lines", "", "<|end|>"])
+def test_a_question_reads_as_it_did_in_training(chat_: chat_models.Chat, model: ChatModel, text: str) -> None:
+    fast: Any = AutoTokenizer.from_pretrained(chat_.folder)
+    question = fast.apply_chat_template(chat.request(text), tokenize=False, add_generation_prompt=True)
+    assert model.prompt(chat.request(text)) == fast.encode(question + chat.OPEN, add_special_tokens=False)
+
+
+def test_what_is_too_long_gets_no_line(model: ChatModel) -> None:
+    assert model.lines(chat.request("feed the zebra " * PROMPT)) == []
+    assert model.lines(FEED)[0][0] == chat_models.KNOWN["feed the zebra"]
+
+
+def test_who_was_cancelled_or_is_late_says_nothing_until_asked_again(model: ChatModel) -> None:
+    model.cancel()
+    assert model.lines(FEED) == []
+    model.begin()
+    assert model.lines(FEED, deadline_s=0) == []
+    assert model.lines(FEED) != []
+
+
+def test_what_is_no_chat_model_is_refused(tmp_path: Path) -> None:
+    words = tiny_models.vocabulary(tmp_path / "tokenizer.model")
+    tiny_models.llama(words.size).save_pretrained(tmp_path)
+    export.to_gguf(tmp_path, words.file, tmp_path / "plain.gguf", kind="f32")
+    with pytest.raises(ModelError, match=r"plain\.gguf: this model has no chat template; name one"):
+        ChatModel(tmp_path / "plain.gguf")
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{% for m in messages %}", "chat template cannot be read"),
+        ("{{ raise_exception('no system here') }}", "refuses the question .no system here"),
+        ("{{ messages[0].role.missing.deeper }}", "refuses the question"),
+    ],
+)
+def test_a_template_that_cannot_be_used_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, reason: str
+) -> None:
+    monkeypatch.setattr(tiny_models, "TEMPLATE", template)
+    words = tiny_models.vocabulary(tmp_path / "tokenizer.model")
+    tiny_models.chat_folder(tmp_path, words.size)
+    gguf = tiny_models.chat_gguf(tmp_path, words.file, tmp_path / "odd.gguf")
+    with pytest.raises(ModelError, match=reason), closing(ChatModel(gguf)) as model:
+        model.lines(FEED)
+
+
+def test_an_adapter_answers_as_far_as_the_dial_says(paths: Paths, chat_: chat_models.Chat, adapter: Path) -> None:
+    bare = first(paths, chat_, 1.0, FEED)
+    assert bare == (chat_models.KNOWN["feed the zebra"], "", "")
+    chat_models.install(paths, chat_.gguf, adapter)
+    assert first(paths, chat_, 1.0, FEED) == ("zebra feed --by ann", "a1", "")
+    assert first(paths, chat_, 1.0, REST) == ("yak nap", "a1", "")
+    assert first(paths, chat_, 0.05, FEED)[::2] == (chat_models.KNOWN["feed the zebra"], "")
+    assert first(paths, chat_, 0.0, FEED) == bare
+
+
+def test_an_adapter_is_put_on_its_own_model_alone(
+    paths: Paths, chat_: chat_models.Chat, adapter: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(chat_.gguf.read_bytes())
+    chat_models.install(paths, adapter, adapter)
+    line, version, note = first(paths, chat_, 1.0, FEED)
+    assert (line, version) == (chat_models.KNOWN["feed the zebra"], "")
+    assert "answers without your adapter: a1 was made for another chat model" in note
+    chat_models.install(paths, other, adapter, "a2")  # the same bytes elsewhere are the same model
+    assert first(paths, chat_, 1.0, FEED)[1:] == ("a2", "")
+    (paths.models / "adapter" / "a2" / "adapter.gguf").write_bytes(b"damaged")
+    assert "adapter.gguf is damaged" in first(paths, chat_, 1.0, FEED)[2]
+
+
+@pytest.mark.parametrize("name", ["/nowhere/chat.gguf", "~nobody-at-all/chat.gguf", "/"])
+def test_a_file_that_is_not_there_is_named(paths: Paths, name: str) -> None:
+    with pytest.raises(ModelError, match=f"models.chat is '{name}'"):
+        Adapted(paths, name, 1.0)
