@@ -14,6 +14,7 @@ Author = Literal["human", "program"]
 Decision = Literal["allow", "warn", "block"]
 Crud = Literal["READ", "CREATE", "EXEC", "UPDATE", "DELETE"]
 Acceptance = Literal["no", "word", "line"]
+About = Literal["suggestion", "answer", "repair", "explanation"]  # what was shown: a line but for the last
 Rating = Literal["helpful", "unhelpful"]
 Origin = Literal["taught", "history", "spelling", "examples", "model", "chat"]  # where a proposed line comes from
 
@@ -78,7 +79,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     session: str
     rating: Rating
     note: str = ""
-    about: Literal["suggestion", "answer", "nothing"] = "nothing"
+    about: About | Literal["nothing"] = "nothing"
     subject: str = ""  # the line or the question it is about
     response: str = ""  # what was shown
 

@@ -214,9 +214,8 @@ class Store:
         """Delete `line` everywhere, and keep it out of later imports of what ran before now; return how many."""
         with self._transaction() as db:
             count = db.execute("DELETE FROM commands WHERE line = ?", (line,)).rowcount
-            db.execute("DELETE FROM suggestions WHERE line = ?1 OR typed = ?1", (line,))
+            self._forget_shown(db, line)
             db.execute("DELETE FROM examples WHERE line = ?", (line,))
-            db.execute("DELETE FROM feedback WHERE subject = ?", (line,))
             db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (self._digest(line), time.time_ns()))
         self._deleted()
         return count
@@ -232,9 +231,14 @@ class Store:
         """Remember `new`, whose secrets are cut out, wherever `line` is remembered; return in how many commands."""
         with self._transaction() as db:
             count = db.execute("UPDATE commands SET line = ?2 WHERE line = ?1", (line, new)).rowcount
-            db.execute("DELETE FROM suggestions WHERE line = ?1 OR typed = ?1", (line,))
+            self._forget_shown(db, line)
         self._deleted()
         return count
+
+    @staticmethod
+    def _forget_shown(db: sqlite3.Connection, line: str) -> None:
+        db.execute("DELETE FROM suggestions WHERE line = ?1 OR typed = ?1", (line,))
+        db.execute("DELETE FROM feedback WHERE subject = ?1 OR response = ?1", (line,))
 
     def replace_example(self, number: int, new: Example | None) -> bool:
         """Put `new` in the place of the example of that number, or delete it; return whether it was there."""
@@ -389,12 +393,6 @@ class Store:
 def _stored(row: tuple[Any, ...]) -> Stored:
     number, *values, environment, author, redacted = row
     names = ("line", "session", "cwd", "git_root", "host", "user", "started_ns", "duration_ns", "exit_code")
-    return Stored(
-        number,
-        Command(
-            **dict(zip(names, values, strict=True)),
-            environment=json.loads(environment) if environment else {},
-            author=author,
-            redacted=bool(redacted),
-        ),
-    )
+    known = dict(zip(names, values, strict=True))
+    known |= {"environment": json.loads(environment or "{}"), "author": author, "redacted": bool(redacted)}
+    return Stored(number, Command(**known))

@@ -16,7 +16,7 @@ from assistant_core.engine.bm25 import BM25
 from assistant_core.engine.consensus import choose, mixed
 from assistant_core.engine.pairs import FILE, Index, Pair, read, write
 from assistant_core.engine.prompt import Part, Piece
-from assistant_core.engine.shape import agreement, shape
+from assistant_core.engine.shape import agreement, agreements, shape
 from assistant_core.engine.wording import words
 from assistant_core.errors import ModelError
 from assistant_core.guard import classify
@@ -63,6 +63,12 @@ def test_shapes(line: str, expected: list[tuple[str, str]]) -> None:
 def test_agreement(ours: str, theirs: str, expected: float) -> None:
     assert agreement(shape(ours), shape(theirs)) == pytest.approx(expected)
     assert agreement(shape(theirs), shape(ours)) == pytest.approx(expected)
+
+
+def test_many_are_compared_as_two_are() -> None:
+    shapes = [shape(line) for line in ("ls -la", "ls -l | wc -l", "", "ls -l", "du -sh | sort -h | tail", "ls | wc")]
+    expected = [[agreement(ours, theirs) for theirs in shapes] for ours in shapes]
+    assert agreements(shapes).tolist() == expected
 
 
 # --- wording and index ---------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_conversation(tmp_path: Path) -> None:
         with closing(Store(paths(home.environ).history)) as store:
             [feedback] = store.feedback()
         assert (feedback.about, feedback.subject) == ("answer", "find files larger than 2 GB")
-        assert "find . -size +2G" in feedback.response
+        assert feedback.response == "find ~ -size +2G -type f"
         terminal.run("? 9")
         assert "there is no line 9" in terminal.screen()
         terminal.run("? xyzzy plugh")

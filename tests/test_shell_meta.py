@@ -240,7 +240,7 @@ def test_feedback_and_examples_are_stored(tmp_path: Path) -> None:
         assert "about nothing" in terminal.screen()
         terminal.run("?explain true")
         terminal.run(":feedback unhelpful too | short")
-        assert "the answer for 'true'" in terminal.screen()
+        assert "the explanation for 'true'" in terminal.screen()
         terminal.run(':train add "du -sh * | sort -h" "folders by size"')
         terminal.run(":train status")
         assert "1 examples" in terminal.screen()
@@ -252,7 +252,7 @@ def test_feedback_and_examples_are_stored(tmp_path: Path) -> None:
         assert (first.rating, first.about, first.subject) == ("helpful", "nothing", "")
         assert (second.rating, second.about, second.subject, second.note) == (
             "unhelpful",
-            "answer",
+            "explanation",
             "true",
             "too | short",
         )

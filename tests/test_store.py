@@ -113,7 +113,10 @@ def test_a_forgotten_line_is_gone_from_the_file_and_from_later_imports(store: St
     secret = "mysql --oops-a-very-unusual-line"
     store.append(Command(line=secret, session="s", started_ns=1))
     store.append(Command(line="ls", session="s", started_ns=2))
+    for about, response in ((secret, "done"), ("sign in", secret)):
+        store.add_feedback(Feedback(at_ns=1, session="s", rating="helpful", subject=about, response=response))
     assert store.forget(secret) == 1
+    assert store.feedback() == []
     assert store.append_imported([(Command(line=secret, session="s", started_ns=1), 1)]) == 0
     assert lines(store) == ["ls"]
     for file in store.path.parent.iterdir():

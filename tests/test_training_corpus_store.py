@@ -150,7 +150,9 @@ ANSWER = "tar            an archiver  [tar(1) NAME]\n  -x           take files o
     [
         ([("suggestion", "ls -la", "ls -la", "helpful")], [("line", ("ls -la",))]),
         ([("answer", "list files", "ls", "helpful")], [("request", ("list files", "ls"))]),
-        ([("answer", "tar -x", ANSWER, "helpful")], [("explain", ("tar -x", "tar an archiver -x take files out"))]),
+        ([("repair", "gti", "git", "helpful")], [("fix", ("gti", "git"))]),
+        ([("explanation", "tar -x", ANSWER, "helpful")], [("explain", ("tar -x", "tar an archiver -x take files out"))]),
+        ([("answer", "tar -x", ANSWER, "helpful")], []),
         ([("suggestion", "rm x", "rm x", "unhelpful")], []),
         ([("nothing", "", "", "helpful")], []),
         ([("answer", "q", "ls", "helpful"), ("answer", "q", "ls", "unhelpful")], []),

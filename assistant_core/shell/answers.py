@@ -50,7 +50,7 @@ def explain(session: Session, line: str) -> int:
     answer = from_service(session, "explain", Line(line=line), Explanation) or from_program(session, asked, Explanation)
     width = shutil.get_terminal_size().columns
     sys.stdout.write(render.explanation(answer, width, colored()).rstrip("\n") + "\n")
-    session.subject = Subject("answer", line, render.explanation(answer, width, color=False))
+    session.subject = Subject("explanation", line, render.explanation(answer, width, color=False))
     return 0
 
 

@@ -30,7 +30,7 @@ def ask(session: Session, question: str) -> int:
     answer = remote.from_service(session, "ask", asked, Proposals) or remote.from_program(
         session, ["ask", "--json", "--names", "--", question], Proposals, _names(session)
     )
-    return _show(session, question, answer, render.NOTHING_KNOWN)
+    return _show(session, Subject("answer", question, ""), answer, render.NOTHING_KNOWN)
 
 
 def fix(session: Session, line: str) -> int:
@@ -50,7 +50,7 @@ def fix(session: Session, line: str) -> int:
         Proposals,
         _names(session),
     )
-    return _show(session, failed.line, answer, render.NO_REPAIR)
+    return _show(session, Subject("repair", failed.line, ""), answer, render.NO_REPAIR)
 
 
 def prepare_while_typed(session: Session, buffer: Any) -> None:  # noqa: ANN401 - prompt_toolkit's Buffer
@@ -67,7 +67,7 @@ def prepare_while_typed(session: Session, buffer: Any) -> None:  # noqa: ANN401 
     session.undo.callback(buffer.on_text_changed.remove_handler, safe)
 
 
-def _show(session: Session, asked: str, answer: "Proposals", nothing: str) -> int:
+def _show(session: Session, subject: Subject, answer: "Proposals", nothing: str) -> int:
     from msgspec.structs import replace  # noqa: PLC0415 - not before the first prompt
 
     from assistant_core import render  # noqa: PLC0415 - as above
@@ -76,8 +76,7 @@ def _show(session: Session, asked: str, answer: "Proposals", nothing: str) -> in
     answer = replace(answer, proposals=tuple(readable))
     width = shutil.get_terminal_size().columns
     sys.stdout.write(f"{text}\n" if (text := render.proposals(answer, width, remote.colored())) else "")
-    session.proposed = answer.proposals
-    session.subject = Subject("answer", asked, render.proposals(answer, width, color=False))
+    session.asked, session.proposed, session.subject = subject, answer.proposals, subject
     if not answer.proposals:
         raise AssistantError(nothing)
     others = " or ".join(f"`? {number}`" for number in range(2, len(answer.proposals) + 1))
@@ -95,7 +94,9 @@ def _take(session: Session, number: int) -> int:
 
 
 def _put(session: Session, proposal: "Proposal") -> None:
-    """Put a line into the next prompt. Raises AssistantError where the guard's mode forbids it."""
+    """Put a line into the next prompt; feedback is about it now. Raises AssistantError where guard.mode forbids it."""
+    if session.asked is not None:
+        session.subject = session.asked._replace(response=proposal.line)
     guard, verdict = session.settings.guard, proposal.verdict
     if guard.enabled and guard.mode == "strict" and verdict.decision != "allow":
         reasons = "; ".join(verdict.reasons)

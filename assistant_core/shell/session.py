@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from assistant_core import settings
 from assistant_core.errors import SettingsError
@@ -21,7 +21,7 @@ from assistant_core.shell.log import Log
 from assistant_core.shell.worker import Worker
 
 if TYPE_CHECKING:
-    from assistant_core.records import Acceptance, Proposal
+    from assistant_core.records import About, Acceptance, Proposal
     from assistant_core.service.client import Client
     from assistant_core.shell.ghost import Ghost
 
@@ -46,9 +46,9 @@ class Shown(NamedTuple):
 class Subject(NamedTuple):
     """What `:feedback` is about."""
 
-    about: Literal["suggestion", "answer"]
+    about: "About"
     subject: str  # the line or the question
-    response: str  # what was shown
+    response: str  # what was shown; of several lines the one that is in the prompt
 
 
 class Session:
@@ -72,7 +72,8 @@ class Session:
         self.last_shown: Shown | None = None
         self.subject: Subject | None = None
         self.failed: tuple[str, int] | None = None  # the last line that failed, as typed, and its exit code
-        self.proposed: tuple[Proposal, ...] = ()  # by the last `?` or `?fix`
+        self.asked: Subject | None = None  # the last `?` or `?fix`
+        self.proposed: tuple[Proposal, ...] = ()  # what came of it
         self._of_file = UNKNOWN
         self._table = tuple(settings.table())
         self._stamp: object = None

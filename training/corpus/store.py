@@ -21,7 +21,7 @@ from training.corpus.source import PRIVATE
 from training.records import Row, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from assistant_core.records import Command, Example, Feedback
@@ -33,6 +33,7 @@ LONGEST = 500  # lines of a row; a history without times is one session of many 
 TAUGHT = 4.0  # weight of what the user taught on purpose
 LIKED = 2.0  # weight of what the user called helpful
 _SOURCES = re.compile(r"\[[^\[\]\n]*\]\s*$", re.MULTILINE)  # "[tar(1) OPTIONS]" behind a passage
+_LEARNED: Mapping[str, Task] = {"suggestion": "line", "answer": "request", "repair": "fix", "explanation": "explain"}
 _ANSWER = 400  # characters of a helpful answer that are learnt
 
 
@@ -126,12 +127,11 @@ def _judged(feedback: Iterable[Feedback], machine: Machine, skips: Skips) -> Ite
             skips.add(NAME, "called unhelpful")
         elif last.about == "nothing" or not line or not response:
             skips.add(NAME, "feedback about nothing shown")
-        elif last.about == "suggestion":
-            yield _row("line", (line,), last.at_ns, weight=LIKED)
-        elif "\n" in response:
-            yield _row("explain", (line, _flowing(response)), last.at_ns, weight=LIKED)
+        elif "\n" in response and last.about != "explanation":
+            skips.add(NAME, "feedback about several lines")
         else:
-            yield _row("request", (line, response), last.at_ns, weight=LIKED)
+            task, said = _LEARNED[last.about], _flowing(response) if last.about == "explanation" else response
+            yield _row(task, (line,) if task == "line" else (line, said), last.at_ns, weight=LIKED)
 
 
 def _flowing(answer: str) -> str:
