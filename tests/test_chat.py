@@ -186,7 +186,12 @@ def test_the_doctor_looks_at_it(set_up: dict[str, str], chat_: chat_models.Chat,
 def test_an_adapter_goes_live_and_back_while_the_shell_runs(
     tmp_path: Path, chat_: chat_models.Chat, adapter: Path
 ) -> None:
-    home = Home(tmp_path, XONTRIB_ASSISTANT_MODELS_COMMAND="0", XONTRIB_ASSISTANT_MODELS_CHAT=str(chat_.gguf))
+    home = Home(
+        tmp_path,
+        XONTRIB_ASSISTANT_SERVICE_ENABLED="1",
+        XONTRIB_ASSISTANT_MODELS_COMMAND="0",
+        XONTRIB_ASSISTANT_MODELS_CHAT=str(chat_.gguf),
+    )
     places = paths_of(home.environ)
     known_requests.install(places)
     home.stub("zebra", "yak", "okapi")
@@ -204,6 +209,7 @@ def test_an_adapter_goes_live_and_back_while_the_shell_runs(
             assert "made up by the chat model; checked" in rests(terminal, "okapi sleep")
             terminal.run(CTRL_U + ":train deploy a1 --kind adapter")
             rests(terminal, "yak nap")
+            assert lifecycle.running(places) is not None  # which was told of each change
     finally:
         lifecycle.stop(places)
     assert home.ran() == []
