@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,20 @@ def test_ten_at_once_start_one(places: Paths) -> None:
     assert status(clients[0]).clients == 10
     for client in clients:
         client.close()
+
+
+def test_ten_that_start_it_at_once_start_one(places: Paths) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda _: lifecycle.start(places, command=command()), range(10)))
+    pid = lifecycle.running(places)
+    lifecycle.start(places, command=(sys.executable, "-c", "raise SystemExit('one runs')"))
+    with closing(lifecycle.connect(places, HELLO, start=False)) as client:
+        assert status(client).pid == pid
+
+
+def test_it_is_started_before_what_talks_to_it_is_imported() -> None:
+    code = "import sys, assistant_core.service.lifecycle; print([each for each in sys.modules if each == 'msgspec'])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
 
 
 def test_nothing_is_started_unasked(places: Paths) -> None:

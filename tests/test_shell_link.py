@@ -65,6 +65,21 @@ def test_no_connection_before_the_start(link: Link, paths: Paths) -> None:
     lifecycle.stop(paths)
 
 
+def test_a_connection_waits_for_no_other_work(paths: Paths, environ: dict[str, str]) -> None:
+    service = service_process.start(paths)
+    shell: Any = Shell(paths, environ)
+    done = threading.Event()
+    shell.submit(done.wait)
+    link = Link(shell)
+    link.start()
+    assert link.wait(20)
+    done.set()
+    link.close()
+    shell.worker.stop()
+    service.close()
+    lifecycle.stop(paths)
+
+
 def test_a_service_that_comes_later_is_found(link: Link, paths: Paths) -> None:
     link.start()
     assert link.wait(20) is None

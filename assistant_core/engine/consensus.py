@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant_core.engine.shape import Shape, agreement, shape
+from assistant_core.engine.shape import Shape, agreements, shape
 
 CONSIDERED = 100  # shapes, the most probable ones; all pairs of them are compared
 
@@ -38,7 +38,9 @@ def choose(proposals: Mapping[str, float], count: int, faults: Callable[[str], i
         lines.setdefault(shape(line), line)
     shapes = sorted(shares, key=lambda each: -shares[each])[:CONSIDERED]
     weights = np.array([shares[each] for each in shapes])
-    return [Choice(lines[shapes[at]], shares[shapes[at]]) for at in _best_list(_agreements(shapes), weights, count)]
+    table = agreements(shapes)
+    np.fill_diagonal(table, 1)  # a line that runs nothing, too, is what it is
+    return [Choice(lines[shapes[at]], shares[shapes[at]]) for at in _best_list(table, weights, count)]
 
 
 def mixed(opinions: Iterable[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
@@ -50,15 +52,6 @@ def mixed(opinions: Iterable[tuple[float, Mapping[str, float]]]) -> dict[str, fl
             total[line] += weight * share / whole
     whole = sum(total.values())
     return {line: share / whole for line, share in total.items()}
-
-
-def _agreements(shapes: list[Shape]) -> NDArray[np.float64]:
-    """Return how far each shape (row) agrees with each other one (column)."""
-    table = np.eye(len(shapes))
-    for row, one in enumerate(shapes):
-        for column in range(row):
-            table[row, column] = table[column, row] = agreement(one, shapes[column])
-    return table
 
 
 def _best_list(table: NDArray[np.float64], weights: NDArray[np.float64], count: int) -> list[int]:

@@ -79,8 +79,7 @@ class Embedding:
 
     def __init__(self, vocabulary: Vocabulary, rows: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
         self.vocabulary = vocabulary
-        self._rows = np.vstack([rows, np.zeros_like(rows[:1])])  # the last one is for texts without a word
-        self._scales = np.append(scales, np.float32(0))
+        self._rows, self._scales = rows, np.append(scales, np.float32(0))  # the last one is for texts without a word
         self.dimensions = rows.shape[1]
 
     @classmethod
@@ -109,7 +108,8 @@ class Embedding:
         numbers = [self.vocabulary.numbers(text) or [self.vocabulary.size] for text in texts]
         flat = np.fromiter((number for each in numbers for number in each), np.int64)
         starts = np.cumsum([0, *map(len, numbers[:-1])])
-        sums = np.add.reduceat(self._rows[flat] * self._scales[flat, None], starts, axis=0)
+        rows = self._rows.take(flat, axis=0, mode="clip")
+        sums = np.add.reduceat(rows * self._scales[flat, None], starts, axis=0)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         return np.asarray(sums / np.where(lengths > 0, lengths, 1), np.float32)
 

@@ -29,6 +29,8 @@ _MORE = re.compile(r"\b(?:larger|bigger|greater|more|over|above|at least|exceed\
 _MODE = re.compile(r"\b(?:chmod|umask|-perm)\b")  # whose numbers are no counts
 _OCTAL = re.compile(r"[0-7]{3,4}")
 _FILE = re.compile(r"[^/.]\.\w+$")
+_BEFORE = re.compile(r"(?<![\w&])|(?<=\w)(?=\.)")  # a word
+_AFTER = re.compile(r"(?<=\d)(?P<unit>[kMGT])?(?![\d>])|(?<!\d)(?!\w)")
 _PLAIN = re.compile(r"[\w@%+=:,./~$*?-]+")  # needs no quotes, or would lose its meaning in them
 
 
@@ -118,19 +120,32 @@ def _written(value: Value) -> str:
 
 
 def _replaced(line: str, changes: Sequence[tuple[Value, Value]]) -> str:
-    if not changes:
-        return line
     by_text = {_written(old): new for old, new in changes}
-    longest_first = "|".join(re.escape(text) for text in sorted(by_text, key=len, reverse=True))
+    longest_first = sorted(filter(None, by_text), key=len, reverse=True)
+    parts, end = list[str](), 0
+    while found := _next_of(longest_first, line, end):
+        at, text, unit = found
+        parts += (line[end:at], _written_at(at, line, by_text[text], unit))
+        end = at + len(text) + len(unit)
+    return "".join((*parts, line[end:]))
 
-    def filled(found: re.Match[str]) -> str:
-        new, unit = by_text[found["text"]], found["unit"] or ""
-        if new.kind == "extension":
-            return _written(new)
-        return _quoted(new.text, line, found.start()) + (_unit(new) if unit and new.unit else unit)
 
-    place = rf"(?:(?<![\w&])|(?<=\w)(?=\.))(?P<text>{longest_first})(?:(?<=\d)(?P<unit>[kMGT])?(?![\d>])|(?<!\d)(?!\w))"
-    return re.sub(place, filled, line)
+def _next_of(texts: Sequence[str], line: str, start: int) -> tuple[int, str, str] | None:
+    """Return where the first of `texts` stands as a whole word from `start` on, which one, and its unit; or None.
+
+    A pattern of these texts would say the same, and take longer to make than all lines to look through.
+    """
+    for at in range(start, len(line)):
+        for text in texts:
+            if line.startswith(text, at) and _BEFORE.match(line, at) and (after := _AFTER.match(line, at + len(text))):
+                return at, text, after["unit"] or ""
+    return None
+
+
+def _written_at(at: int, line: str, new: Value, unit: str) -> str:
+    if new.kind == "extension":
+        return _written(new)
+    return _quoted(new.text, line, at) + (_unit(new) if unit and new.unit else unit)
 
 
 def _quoted(text: str, line: str, at: int) -> str:

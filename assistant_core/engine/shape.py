@@ -8,9 +8,13 @@ command after -exec and `xargs` one after its options. It is a reading for compa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 _TOKEN = re.compile(
     r"""(?P<quoted> '[^']*' | "[^"]*" )
@@ -41,25 +45,40 @@ def shape(line: str) -> Shape:
 
 
 def agreement(ours: Shape, theirs: Shape) -> float:
-    """Return how far two shapes agree, from -1 to 1; the order of the arguments does not matter.
+    """Return how far two shapes agree, as `agreements` says."""
+    return float(agreements([ours, theirs])[0, 1])
+
+
+def agreements(shapes: Sequence[Shape]) -> NDArray[np.float64]:
+    """Return how far each shape (row) agrees with each (column), from -1 to 1; the order of the arguments is no matter.
 
     The mean over the positions of the longer one: -1 where the names differ or one is missing, else (1 + f) / 2, with
     f = (2 |A & B| - |A | B|) / max(|A|, |B|) for the option sets A and B, 1 for two empty ones.
     """
-    length = max(len(ours), len(theirs), 1)
-    total = float(min(len(ours), len(theirs)) - length)
-    for (name, options), (other, others) in zip(ours, theirs, strict=False):
-        total += _options(options, others) if name == other else -1
-    return total / length
+    numbers = {utility: number for number, utility in enumerate(dict.fromkeys(chain.from_iterable(shapes)))}
+    alike = _alike(list(numbers))
+    lengths = np.array([len(each) for each in shapes], np.int64)
+    longer = np.maximum.outer(lengths, lengths)
+    total = (np.minimum.outer(lengths, lengths) - longer).astype(np.float64)
+    for place in range(lengths.max(initial=0)):
+        there = [at for at, each in enumerate(shapes) if len(each) > place]
+        here = [numbers[shapes[at][place]] for at in there]
+        total[np.ix_(there, there)] += alike[np.ix_(here, here)]
+    return total / np.maximum(longer, 1)
 
 
-def _options(options: frozenset[str], others: frozenset[str]) -> float:
-    size = max(len(options), len(others))
-    if not size:
-        return 1.0
-    common = len(options & others)
-    either = len(options) + len(others) - common
-    return (1 + (2 * common - either) / size) / 2
+def _alike(utilities: Sequence[Utility]) -> NDArray[np.float64]:
+    """Return how far each utility agrees with each: -1 where the names differ."""
+    every = {option: at for at, option in enumerate(dict.fromkeys(chain.from_iterable(each[1] for each in utilities)))}
+    given = np.zeros((len(utilities), len(every)))
+    for row, (_, options) in zip(given, utilities, strict=True):
+        row[[every[option] for option in options]] = 1
+    names = np.array([name for name, _ in utilities])
+    sizes, common = given.sum(axis=1), given @ given.T
+    either = np.add.outer(sizes, sizes) - common
+    share = (2 * common - either) / np.maximum(np.maximum.outer(sizes, sizes), 1)
+    share[either == 0] = 1
+    return np.where(names[:, None] == names, (1 + share) / 2, -1.0)
 
 
 def _utilities(line: str) -> Iterator[tuple[str, set[str]]]:

@@ -15,13 +15,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from assistant_core import __version__, locks
 from assistant_core.errors import ServiceError
-from assistant_core.service import endpoint, wire
-from assistant_core.service.client import Client, MismatchError, UnreachableError, hello
+from assistant_core.service import endpoint
 from assistant_core.settings import APPLICATION, PREFIX, Paths, private_directory
+
+if TYPE_CHECKING:
+    from assistant_core.service.client import Client
+    from assistant_core.service.wire import InitializeParams
 
 COMMAND: Final = (sys.executable, "-P", "-m", "assistant_core.service", "--detach")
 KEPT: Final = re.compile(  # what the service and `man` need of the shell's environment
@@ -38,7 +41,7 @@ class _OutdatedError(ServiceError):
 
 def connect(
     paths: Paths,
-    hello: wire.InitializeParams,
+    hello: InitializeParams,
     *,
     start: bool = True,
     timeout_s: float = 5.0,
@@ -50,6 +53,8 @@ def connect(
     each other's. `command` starts a service and returns once its socket listens. Raises ServiceError with the reason
     and the next step within `timeout_s` seconds.
     """
+    from assistant_core.service.client import Client, UnreachableError  # noqa: PLC0415 - not for `start`
+
     deadline = time.monotonic() + timeout_s
     try:
         return _join(paths, hello, deadline)
@@ -67,8 +72,23 @@ def connect(
         return Client(paths.socket, hello, timeout_s=_left(deadline))
 
 
-def _join(paths: Paths, hello: wire.InitializeParams, deadline: float) -> Client:
-    ours = (wire.PROTOCOL, _numbers(__version__))
+def start(paths: Paths, *, timeout_s: float = 5.0, command: Sequence[str] = COMMAND) -> None:
+    """Start a service unless one runs. Raises ServiceError.
+
+    `connect` does it as well, but whoever can call that has imported what talks to a service, which takes long.
+    """
+    deadline = time.monotonic() + timeout_s
+    if running(paths) is None:
+        with _start_lock(paths, deadline):
+            if running(paths) is None:
+                _spawn(paths, command, deadline)
+
+
+def _join(paths: Paths, hello: InitializeParams, deadline: float) -> Client:
+    from assistant_core.service.client import Client, MismatchError  # noqa: PLC0415 - not for `start`
+    from assistant_core.service.wire import PROTOCOL  # noqa: PLC0415 - not for `start`
+
+    ours = (PROTOCOL, _numbers(__version__))
     try:
         client = Client(paths.socket, hello, timeout_s=_left(deadline))
     except MismatchError as error:
@@ -192,9 +212,12 @@ def _stop(paths: Paths) -> bool:
 
 
 def _ask_to_end(paths: Paths, _pid: int) -> bool:
+    from assistant_core.service.client import Client, hello  # noqa: PLC0415 - not for `start`
+    from assistant_core.service.wire import Empty  # noqa: PLC0415 - not for `start`
+
     try:
         with closing(Client(paths.socket, hello("lifecycle", os.environ), timeout_s=STOP_S[0])) as client:
-            client.call("shutdown", None, wire.Empty, timeout_s=STOP_S[0])
+            client.call("shutdown", None, Empty, timeout_s=STOP_S[0])
     except ServiceError:
         return False
     return True

@@ -84,7 +84,8 @@ class Owner(Generic[T]):
 
     def renew(self) -> None:
         """Give up what is owned, before any work submitted from now on; it is made anew when it is wanted again."""
-        self._put(None, urgent=True)
+        if self._thread is not None:  # otherwise there is nothing yet
+            self._put(None, urgent=True)
 
     def _put(self, work: _Work[T] | None, *, urgent: bool) -> None:
         self._work.put((not urgent, next(self._numbers), work))

@@ -1,7 +1,7 @@
 """The shell's connection to the service: made in the background, given up fast, tried again later.
 
 In: who asks (ghost, menu, recorder) and how it went. Out: a client, or None at once. Nobody waits here: a
-connection is made by the background thread, and a service that keeps missing deadlines is left alone for a while.
+connection is made in a thread of its own, and a service that keeps missing deadlines is left alone for a while.
 """
 
 import threading
@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from assistant_core.errors import ServiceError
+from assistant_core.shell.worker import Worker
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -27,6 +28,7 @@ class Link:
 
     def __init__(self, session: "Session") -> None:
         self._session = session
+        self._worker = Worker(session.log)
         self._client: Client | None = None
         self._allowed = False
         self._connecting = False
@@ -51,7 +53,7 @@ class Link:
             self._connecting = True
             self._settled.clear()
             aliases, environ = tuple(self._session.xsh.aliases), self._session.xsh.env.detype()
-            self._session.submit(lambda: self._connect(environ, aliases))
+            self._worker.submit(lambda: self._connect(environ, aliases))
         return None
 
     def wait(self, timeout_s: float) -> "Client | None":
@@ -93,15 +95,21 @@ class Link:
         """Drop the connection and make no other."""
         self._allowed = False
         self.lost()
+        self._worker.stop()
 
     def _connect(self, environ: dict[str, str], aliases: tuple[str, ...]) -> None:
-        from assistant_core.service import client, lifecycle  # noqa: PLC0415 - not before the first prompt
+        from assistant_core.service import lifecycle  # noqa: PLC0415 - not before the first prompt
 
+        enabled = self._session.settings.service.enabled
         try:
+            if enabled:
+                lifecycle.start(self._session.paths)
+            from assistant_core.service import client  # noqa: PLC0415 - slow to import: the service starts before
+
             hello = client.hello("shell", environ, aliases)
-            made = lifecycle.connect(self._session.paths, hello, start=self._session.settings.service.enabled)
+            made = lifecycle.connect(self._session.paths, hello, start=enabled)
         except ServiceError as error:
-            if self._session.settings.service.enabled:
+            if enabled:
                 self._session.log.failure(error)
             self._postpone()
         else:
