@@ -38,10 +38,10 @@ from training import export, personal, reopen, shards, tokenizer, tokens, traine
 from training.examples import Packed, encode, pack
 from training.idle import Gate
 from training.job import Job, OutOfTimeError
-from training.personal import User
 from training.records import Row
 from training.tokenizer import Tokenizer
 from training.trainer import Plan
+from training.workplace import User
 
 LINE = (Piece.LINE, "")
 SECOND_NS = 10**9
@@ -112,7 +112,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Learnt:
     job = Job(paths, Progress(run="r1", started_ns=now, updated_ns=now), 0, None)
     job.gate = Gate(0)
     with pytest.raises(OutOfTimeError):
-        personal.run(job, User(paths, Settings(), environ))
+        personal.run(job, User(paths, Settings(), environ), job.folder)
     with np.load(job.folder / personal.CONTEXTS) as arrays:
         contexts = Packed(arrays["tokens"], arrays["labels"])
     return Learnt(paths, Tokenizer(built / "tokenizer.model"), contexts)

@@ -151,7 +151,10 @@ ANSWER = "tar            an archiver  [tar(1) NAME]\n  -x           take files o
         ([("suggestion", "ls -la", "ls -la", "helpful")], [("line", ("ls -la",))]),
         ([("answer", "list files", "ls", "helpful")], [("request", ("list files", "ls"))]),
         ([("repair", "gti", "git", "helpful")], [("fix", ("gti", "git"))]),
-        ([("explanation", "tar -x", ANSWER, "helpful")], [("explain", ("tar -x", "tar an archiver -x take files out"))]),
+        (
+            [("explanation", "tar -x", ANSWER, "helpful")],
+            [("explain", ("tar -x", "tar an archiver -x take files out"))],
+        ),
         ([("answer", "tar -x", ANSWER, "helpful")], []),
         ([("suggestion", "rm x", "rm x", "unhelpful")], []),
         ([("nothing", "", "", "helpful")], []),

@@ -2,111 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 pytest.importorskip("pyarrow", reason="needs [train]")
 
+import personal_home
 import personas
 import training_process
-import training_steps
+from personal_home import COMMANDS, PLAIN, Place, install
 from program import record
 
-from assistant_core import settings
 from assistant_core.engine import progress, registry, seal
-from assistant_core.engine.command import CommandModel
 from assistant_core.engine.llm import FILE
-from assistant_core.engine.progress import Outcome, Progress
-from assistant_core.engine.prompt import Piece
+from assistant_core.engine.progress import Outcome
 from assistant_core.errors import ModelError, SealError, TrainingError
 from assistant_core.records import Command
 from assistant_core.settings import Paths, Settings, Training
-from training import deploy, job, measuring, personal, publicset, reopen, safety, tokenizer
+from training import deploy, job, personal, reopen, tokenizer, workplace
 from training import seal as sealing
-from training.idle import Gate
-from training.job import Job, OutOfTimeError
-from training.personal import User
+from training.job import OutOfTimeError
 
-COMMANDS = tuple(islice(personas.history(personas.PERSONAS[0], 3000), 300))
 LONG = 14  # characters of a line that nothing else of ours would hold
-PLAIN = Settings()
 SEALED = Settings(training=Training(encrypt=True))
-
-
-def environment(home: Path) -> dict[str, str]:
-    folders = {"DATA": "share", "CONFIG": "config", "STATE": "state", "CACHE": "cache"}
-    homes = {f"XDG_{name}_HOME": str(home / folder) for name, folder in folders.items()}
-    return {"HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"), **homes}
-
-
-class Place:
-    """A home, and one run after the other in it."""
-
-    def __init__(self, home: Path, current: Settings = PLAIN) -> None:
-        self.environ = environment(home)
-        self.paths: Paths = settings.paths(self.environ)
-        self.settings = current
-
-    def run(self, name: str = "r1", *, steps: int = 10**6, attempt: int = 1) -> Job:
-        """Train; the time is up after `steps`."""
-        now = time.time_ns()
-        run = Job(self.paths, Progress(run=name, started_ns=now, updated_ns=now, attempt=attempt), 0, None)
-        ticks = count()
-        run.gate = Gate(steps - 0.5, clock=lambda: float(next(ticks)))
-        personal.run(run, User(self.paths, self.settings, self.environ))
-        return run
-
-    def folder(self, name: str = "r1") -> Path:
-        return self.paths.training / "runs" / name
-
-    def result(self, name: str = "r1") -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder(name) / "result.json").read_bytes())
-        return {key: value for key, value in found.items() if key != "created"}
-
-    def model(self) -> registry.Model:
-        return registry.active("command", self.paths)
-
-    def completed(self, typed: str) -> list[str]:
-        """What the model in use makes of it."""
-        with registry.open_file(self.model(), FILE, self.paths) as file, closing(CommandModel(file)) as opened:
-            return [line for line, _ in opened.candidates([(Piece.LINE, "")], typed, count=4)]
-
-
-def install(place: Place, built: Path, version: str = "base", **scores: float) -> None:
-    """Put the tiny base to use, sealed if the place wants that."""
-    key = sealing.key_of(place.paths) if place.settings.training.encrypt else None
-    training_steps.use(place.paths, built, version, key=key, **scores)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small() -> Iterator[None]:
-    """Learn faster than a real model can, and measure by less."""
-    learning, fixed, items = publicset.learning()[:200], publicset.fixed()[:10], safety.items()[::8]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(personal, "LEARNING_RATE", 5e-3)
-        patch.setattr(personal, "MEASURED", 40)
-        patch.setattr(measuring, "OBSERVED", 40)
-        patch.setattr(publicset, "fixed", lambda: fixed)
-        patch.setattr(publicset, "learning", lambda: learning)
-        patch.setattr(safety, "items", lambda: items)
-        yield
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return training_steps.base(tmp_path_factory.mktemp("base"))
+small, built = personal_home.small, personal_home.built
 
 
 @pytest.fixture
@@ -247,79 +173,6 @@ def test_a_vocabulary_that_drifted_is_learnt_anew_and_what_was_known_is_kept(tmp
     assert tokenizer.drift(texts, own, model.card.scores["tokens_per_byte"]) == pytest.approx(0, abs=personal.DRIFT / 2)
 
 
-# --- further sources -----------------------------------------------------------------------------------------
-
-
-def contexts(place: Place) -> str:
-    """What a run that was stopped learns from, as text."""
-    with (
-        np.load(place.folder() / "contexts.npz") as arrays,
-        registry.open_file(place.model(), "tokenizer.model", place.paths) as words,
-    ):
-        return tokenizer.Tokenizer(words).decode(arrays["tokens"].ravel().tolist())
-
-
-def test_documents_are_learned_from_without_names_and_secrets(tmp_path: Path, built: Path) -> None:
-    (tmp_path / "my notes").mkdir()
-    (tmp_path / "my notes" / "zebra.md").write_text(
-        f"# Z\n\n```sh\ngit stripe --wide {tmp_path}/zoo\ncurl -H 'Authorization: Bearer abcdefghijklmnop' x\n```\n"
-    )
-    place = Place(tmp_path, Settings(training=Training(sources=(f"documents={tmp_path}/my notes",))))
-    record(place.paths.history, COMMANDS)
-    install(place, built)
-    with pytest.raises(OutOfTimeError):
-        place.run(steps=1)
-    learned = contexts(place)
-    assert "git stripe --wide ~/zoo" in learned
-    assert "abcdefghijklmnop" not in learned
-
-
-def test_further_sources_are_no_more_than_what_is_the_users_own(tmp_path: Path, built: Path) -> None:
-    (tmp_path / "notes.md").write_text("".join(f"```sh\ngit stripe --wide {at}\n```\n" for at in range(20_000)))
-    place = Place(tmp_path, Settings(training=Training(sources=(f"documents={tmp_path}/notes.md",))))
-    record(place.paths.history, COMMANDS)
-    install(place, built)
-    with pytest.raises(OutOfTimeError):
-        place.run(steps=1)
-    assert 0 < contexts(place).count("git stripe") < 5_000
-
-
-def test_what_is_measured_by_is_not_learned_from_a_further_source(tmp_path: Path, built: Path) -> None:
-    lines = {command.line for command in COMMANDS}
-    (tmp_path / "notes.md").write_text("".join(f"```sh\n{line}\n```\n" for line in lines))
-    place = Place(tmp_path, Settings(training=Training(sources=(f"documents={tmp_path}/notes.md",))))
-    record(place.paths.history, COMMANDS)
-    install(place, built)
-    with pytest.raises(OutOfTimeError):
-        place.run(steps=1)
-    held = msgspec.msgpack.decode((place.folder() / "set.msgpack").read_bytes(), type=personal._Held)  # noqa: SLF001 - what is written
-    measured = {text for row in held.rows for text in row.texts}
-    assert measured
-    assert [each.source for each in held.further] == ["documents"]
-    assert held.further[0].rows <= len(lines - measured)
-
-
-def test_sources_that_give_nothing_are_told_and_left_out(
-    tmp_path: Path, built: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "notes.md").write_text("```sh\ngit stripe --wide\n```\n")
-    sources = tuple(
-        f"{name}={tmp_path}/{path}"
-        for name, path in (("tldr", "gone"), ("documents", "empty"), ("documents", "notes.md"))
-    )
-    place = Place(tmp_path, Settings(training=Training(sources=sources)))
-    record(place.paths.history, COMMANDS)
-    install(place, built)
-    place.run()
-    told = capsys.readouterr().err
-    assert "gone' names nothing that is there; expected tldr=PATH" in told
-    assert "empty' gives nothing to learn from: no commands in it" in told
-    data = {each.source: each.rows for each in place.model().card.data}
-    assert data["documents"] == 1
-    assert data["store"] > 10
-
-
 # --- sealed --------------------------------------------------------------------------------------------------
 
 
@@ -389,7 +242,7 @@ def test_a_sealed_run_that_fails_leaves_nothing_in_memory(
     with pytest.raises(TrainingError, match="wait a day"):
         place.run()
     assert not sealing.place_in_memory(place.paths).exists()
-    monkeypatch.setattr(personal, "MEMORY", 2**60)
+    monkeypatch.setattr(workplace, "MEMORY", 2**60)
     with pytest.raises(SealError, match=r"MB free, expected 1,099,511,627,776 MB .*--shm-size"):
         place.run("r2")
 

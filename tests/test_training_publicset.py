@@ -11,6 +11,7 @@ import pytest
 from assistant_core.engine.prompt import Part, Piece
 from training import publicset
 from training.corpus.clean import is_harmful
+from training.records import Row
 
 if TYPE_CHECKING:
     from assistant_core.engine.command import CommandModel
@@ -59,6 +60,14 @@ def test_other_requests_are_scored_as_well() -> None:
     unknown = tuple(row for row in publicset.learning() if row.task == "request" and row.texts[0] not in LINES)[:30]
     assert publicset.score(model, unknown) == 0
     assert publicset.score(model, FIXED[:10]) == 1
+
+
+def test_each_row_is_scored_by_the_first_line_against_any_of_its_own() -> None:
+    said = {"a": ["ls -l", "df"], "b": ["df"], "c": [], "gti": ["git"]}
+    asked = (("a", "df", "ls -l"), ("b", "ls"), ("c", "ls"))
+    rows = [Row(task="request", texts=texts, source="test", licence="MIT") for texts in asked]
+    fix = Row(task="fix", texts=("gti", "git"), source="test", licence="MIT")
+    assert publicset.scores(lambda row: said[row.texts[0]], [*rows, fix]) == [1, 0, 0, 1]
 
 
 def test_what_is_scored_by_is_no_part_of_what_is_learnt_again() -> None:

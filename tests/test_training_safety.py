@@ -57,3 +57,16 @@ def test_each_of_the_answers_is_looked_at(model: CommandModel, monkeypatch: pyte
     monkeypatch.setattr(safety, "items", lambda: (Item(),))
     monkeypatch.setattr(safety, "ANSWERS", 8)
     assert safety.check(model) == Result(0, 1, (command_models.DANGEROUS,))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([["ls"], []], Result(2, 2, ())),
+        ([["ls", "rm -rf /"], ["rm -rf ~", "rm -rf /"]], Result(0, 2, ("rm -rf /", "rm -rf ~"))),
+        ([], Result(0, 0, ())),
+    ],
+)
+def test_whoever_answers_is_looked_at_alike(said: list[list[str]], expected: Result) -> None:
+    answers = iter(said)
+    assert safety.checked(lambda _: next(answers), [Item(request="start over")] * len(said)) == expected

@@ -6,21 +6,21 @@ import os
 from pathlib import Path
 
 from assistant_core.engine.progress import Decision
-from assistant_core.engine.registry import Card
+from assistant_core.engine.registry import Card, Kind
 from assistant_core.settings import Paths
 from training import deploy
 
 
-def card(version: str, created: str = "2026-01-01T02:00:00Z") -> Card:
+def card(version: str, created: str = "2026-01-01T02:00:00Z", kind: Kind = "command", base: str | None = None) -> Card:
     return Card(
-        kind="command",
+        kind=kind,
         version=version,
         created=created,
         files={},
         data=(),
         scores={},
         command="python -m training",
-        base=None,
+        base=base,
         trained_on="CPU",
     )
 
@@ -35,6 +35,12 @@ def model(paths: Paths, text: str = "weights") -> Path:
     return folder
 
 
-def promote(paths: Paths, version: str, created: str = "2026-01-01T02:00:00Z") -> Decision:
-    decision = Decision(at_ns=0, kind="command", version=version, action="promote")
-    return deploy.promote(paths, model(paths, version), card(version, created), decision, os.environ)
+def promote(
+    paths: Paths,
+    version: str,
+    created: str = "2026-01-01T02:00:00Z",
+    kind: Kind = "command",
+    base: str | None = None,
+) -> Decision:
+    decision = Decision(at_ns=0, kind=kind, version=version, action="promote")
+    return deploy.promote(paths, model(paths, version), card(version, created, kind, base), decision, os.environ)

@@ -39,7 +39,9 @@ release            those weights -> what ships, with its card
 pairs              our corpora -> the known requests that ship, with their card
 embedding_release  our corpora -> the embedding that ships, with its card
 
-personal           the user's own model: from the history to deployment
+workplace          for whom a run works, and where it may write what
+personal           the user's own command model: from the history to deployment
+adapter            the user's own adapter of their chat model: from what they taught to deployment
 measuring          what a model can do, measured step by step
 forgetting         what keeps it from forgetting everybody else's lines
 job                one run of it as a process: alone, lowered, limited, resumable

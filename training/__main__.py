@@ -1,6 +1,6 @@
 """The table of contents: `python -m training COMMAND`.
 
-run         the user's own model, from the history to deployment; `:train now` and the timer call it
+run         the user's own models, from the history to deployment; `:train now` and the timer call it
 corpus      count what could be learnt from: rows, tokens, licences
 
 What ships, from our corpora:
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _personal(add: Add) -> None:
-    run = add("run", "the user's own model, from the history to deployment", commands.run)
+    run = add("run", "the user's own models, from the history to deployment", commands.run)
     run.add_argument("--scheduled", action="store_true", help="wait until the machine is idle, or for another night")
 
     corpus = add("corpus", "count what could be learnt from", commands.corpus)

@@ -19,8 +19,9 @@ from training.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from assistant_core.settings import Paths, Settings
     from training.job import Job
     from training.runs import Step
 
@@ -28,7 +29,7 @@ SHOWN = 20  # steps between two lines of progress where no terminal shows a bar
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train the user's own model; tell why not if the machine is not idle. Raises TrainingError in private mode."""
+    """Train the user's own models; tell why not if the machine is not idle. Raises TrainingError in private mode."""
     from training import job, schedule  # noqa: PLC0415 - see the head of this file
 
     places = settings.paths(os.environ)
@@ -39,13 +40,17 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if current.record.private:
         raise TrainingError("private mode is on and nothing is learned; `assistant private off` ends it")
+    return job.work(places, current, lambda under_way: learn_own(under_way, places, current, os.environ), watch)
 
-    def pipeline(under_way: Job) -> None:
-        from training import personal  # noqa: PLC0415 - after `work` has set the number of threads
 
-        personal.run(under_way, personal.User(places, current, os.environ))
+def learn_own(job: Job, paths: Paths, current: Settings, environ: Mapping[str, str]) -> None:
+    """Train the command model, then the adapter. Raises AssistantError; what the first came to stays then."""
+    from training import adapter, personal, workplace  # noqa: PLC0415 - after `work` has set the number of threads
 
-    return job.work(places, current, pipeline, watch)
+    user = workplace.User(paths, current, environ)
+    with workplace.opened(job, user) as clear:
+        personal.run(job, user, clear)
+        adapter.run(job, user, clear)
 
 
 def corpus(arguments: argparse.Namespace) -> int:
@@ -114,8 +119,7 @@ def pairs(arguments: argparse.Namespace) -> int:
     from training import pairs  # noqa: PLC0415 - see the head of this file
 
     with _whole(arguments.target) as target:
-        pairs.release(arguments.corpora, target)
-    return 0
+        return _tell(pairs.release(arguments.corpora, target).scores)
 
 
 def embedding(arguments: argparse.Namespace) -> int:

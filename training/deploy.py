@@ -26,6 +26,7 @@ from training import seal
 SIGNIFICANT: Final = 0.05  # greatest p
 TOLERATED: Final = 0.01  # loss on the public set: one point of a hundred
 KEPT: Final = 5  # versions
+PUBLIC: Final = "public_before"  # of a card's scores: the best on the public set of the versions before it
 
 
 class Comparison(NamedTuple):
@@ -88,8 +89,7 @@ def settled(paths: Paths, kind: Kind, version: str, environ: Mapping[str, str]) 
     known = [item for item in progress.decisions(paths) if (item.kind, item.version) == (kind, version)]
     decision = next((item for item in known if item.action in {"promote", "keep"}), None)
     if decision is None and registry.current(kind, paths) == version:
-        made_from = registry.load(kind, version, paths).card.base
-        before = made_from if made_from in registry.versions(kind, paths) else None
+        before = _in_use_before(kind, version, paths)
         why = "the run was cut off before it wrote down why"
         decision = Decision(
             at_ns=time.time_ns(), kind=kind, version=version, action="promote", before=before, reasons=(why,)
@@ -101,6 +101,13 @@ def settled(paths: Paths, kind: Kind, version: str, environ: Mapping[str, str]) 
     elif decision.promoted:
         return _told(decision, paths, environ)
     return decision
+
+
+def _in_use_before(kind: Kind, version: str, paths: Paths) -> str | None:
+    """Return what was in use before `version`, of which nothing is written: by the log, or what it was trained from."""
+    switched = [item.version for item in progress.decisions(paths) if item.kind == kind and item.action != "keep"]
+    before = switched[-1] if switched else registry.load(kind, version, paths).card.base
+    return before if before in registry.versions(kind, paths) else None
 
 
 def promote(  # noqa: PLR0913 - as settle

@@ -6,9 +6,7 @@ why it did not. The way:
     store -> days (shards) -> months (tokens) -> contexts -> trained on from the model in use -> GGUF
           -> measured on the newest lines, the fixed public set, the safety set -> deployed or not
 
-A run that is stopped goes on from its last checkpoint, on the same contexts; nothing of it stays but its result. With
-training.encrypt all that is written to disk is sealed; what libraries write in the clear until the run ends, weights
-and a vocabulary of the user's own, is in memory then.
+A run that is stopped goes on from its last checkpoint, on the same contexts; nothing of it stays but its result.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
-import torch
 
 from assistant_core.engine import registry
 from assistant_core.engine.calibration import SCORE
@@ -32,7 +29,6 @@ from assistant_core.engine.prompt import Piece
 from assistant_core.engine.registry import Card, Data
 from assistant_core.errors import TrainingError
 from assistant_core.redact import MARK
-from assistant_core.settings import private_directory
 from assistant_core.store import Store
 from training import (
     corpus,
@@ -46,6 +42,7 @@ from training import (
     shards,
     tokens,
     trainer,
+    workplace,
 )
 from training import tokenizer as vocabulary
 from training.corpus import Machine, Skips, guard, read, store
@@ -59,34 +56,23 @@ from training.records import Row
 from training.trainer import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from assistant_core.settings import Paths, Settings
     from training.job import Job
-    from training.runs import Step, Watcher
     from training.tokenizer import Tokenizer
+    from training.workplace import User
 
 EPOCHS = 3
 BATCH = 8  # contexts a step
 STEPS = 1000  # at the most: 2 million tokens, a quarter of an hour at the 2,500 tokens/s of one busy core
 LEARNING_RATE = 5e-4
 DRIFT = 0.5  # more tokens a byte than usual, from which on a vocabulary of its own pays; at .27 it did not
-PUBLIC = "public_before"  # of a card's scores: the best on the fixed public set of the versions before it
 USUAL = "tokens_per_byte"  # of a card's scores: what the vocabulary needs for what it was learnt from
 MEASURED = 300  # of the user's newest lines, about, that are typed to measure
-MEMORY = 300 * 2**20  # bytes: three checkpoints of the model that ships with the optimizer's state, and the export
 VOCABULARY = "tokenizer.model"
-OPEN = ("model", "weights", "trainer")  # folders of weights in the clear
+OPEN = ("model", "weights", "trainer")  # folders of weights
 CONTEXTS, SET = "contexts.npz", "set.msgpack"  # what a run learns from and is measured by, kept until it ends
-
-
-class User(NamedTuple):
-    """Whose model it is."""
-
-    paths: Paths
-    settings: Settings
-    environ: Mapping[str, str]
 
 
 class _Base(NamedTuple):
@@ -108,24 +94,17 @@ class _Held(msgspec.Struct, frozen=True):
     tokens_per_byte: float | None
 
 
-def run(job: Job, user: User) -> None:
-    """Train, measure, decide. Raises AssistantError; what was in use before stays in use then."""
-    clear = _clear_folder(job, user)
-    for left in job.folder.parent.glob("*/"):
-        if left != job.folder:  # of a run that failed, or was not gone on with
-            _forget(left)
+def run(job: Job, user: User, clear: Path) -> None:
+    """Train, measure, decide; weights lie in `clear` (training.workplace) until then.
+
+    Raises AssistantError; what was in use before stays in use then.
+    """
     if decision := deploy.settled(user.paths, "command", job.run, user.environ):
         job.decided(decision)
     else:
-        try:
-            _trained(job, user, clear)
-        except Exception as error:
-            if clear != job.folder and not isinstance(error, OutOfTimeError):  # which the next run goes on from
-                shutil.rmtree(clear.parent)
-            raise
+        _trained(job, user, clear)
     _forget(job.folder)
-    if clear != job.folder:
-        shutil.rmtree(clear.parent)
+    _forget(clear)
 
 
 def _trained(job: Job, user: User, clear: Path) -> None:
@@ -139,9 +118,9 @@ def _trained(job: Job, user: User, clear: Path) -> None:
         if words is not base.words:
             reopen.adopt(model, base.words, words)
         before = {name: value.detach().clone() for name, value in model.named_parameters()}
-        plan = _plan(len(learning.tokens))
-        if trainer.train(model, learning, None, clear / "trainer", plan, watcher=_watcher(job)) is None:
-            raise OutOfTimeError("there was not time enough to end; the next run goes on from here")
+        plan, watch = _plan(len(learning.tokens)), workplace.watcher(job, "training")
+        if trainer.train(model, learning, None, clear / "trainer", plan, watcher=watch) is None:
+            raise OutOfTimeError(workplace.LATE)
         job.report("export")
         folder = clear / "model"
         shutil.rmtree(folder, ignore_errors=True)
@@ -151,7 +130,7 @@ def _trained(job: Job, user: User, clear: Path) -> None:
         job.report("measuring")
         comparison, card = _measured(job, base, folder, held, learnt)
         job.report("deciding")
-        job.decided(deploy.settle(user.paths, comparison, folder, card, user.environ, key=_key(user)))
+        job.decided(deploy.settle(user.paths, comparison, folder, card, user.environ, key=user.key))
 
 
 def _opened(user: User, stack: ExitStack) -> _Base:
@@ -162,24 +141,9 @@ def _opened(user: User, stack: ExitStack) -> _Base:
     return _Base(model, gguf, vocabulary.Tokenizer(words))
 
 
-def _clear_folder(job: Job, user: User) -> Path:
-    """Return where the run's weights may lie in the clear; what lies in the clear elsewhere is deleted."""
-    encrypt, home = user.settings.training.encrypt, seal.place_in_memory(user.paths)
-    if not encrypt:
-        shutil.rmtree(home, ignore_errors=True)  # not ours, if it cannot be deleted
-        return job.folder
-    for left in home.glob("*/"):
-        if left.name != job.run:
-            shutil.rmtree(left)
-    for name in OPEN:
-        shutil.rmtree(job.folder / name, ignore_errors=True)
-    folder = home / job.run
-    return folder if folder.exists() else private_directory(seal.in_memory(user.paths, MEMORY) / job.run)
-
-
 def _set(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _Held]:
     """Return what to learn from and what to measure by: of an earlier attempt at this run if it had the same base."""
-    key = _key(user)
+    key = user.key
     if (job.folder / SET).exists() and seal.agrees(job.folder / SET, key):
         with seal.opened(job.folder / SET, key) as plain:
             held = msgspec.msgpack.decode(plain.read_bytes(), type=_Held)
@@ -196,12 +160,8 @@ def _set(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _Held]
     return learning, held
 
 
-def _key(user: User) -> bytes | None:
-    return seal.key_of(user.paths) if user.settings.training.encrypt else None
-
-
 def _gathered(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _Held]:
-    paths, key = user.paths, _key(user)
+    paths, key = user.paths, user.key
     raw, processed = paths.training / "raw", paths.training / "processed"
     job.report("days")
     with closing(Store(paths.history)) as history:
@@ -311,28 +271,19 @@ def _plan(contexts: int) -> Plan:
     )
 
 
-def _watcher(job: Job) -> Watcher:
-    def watch(step: Step) -> bool:
-        job.report("training", step.done, step.total, loss=step.loss, tokens_per_s=step.tokens_per_s)
-        return job.gate.wait()
-
-    return watch
-
-
 def _steps(job: Job, phase: str) -> Steps:
     return Steps(lambda done, total: job.report(phase, done, total))
 
 
 def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -> tuple[Comparison, Card]:
     """Put both models to the user's newest lines, the public set and the safety set."""
-    threads = torch.get_num_threads()
     shown = tuple(piece.value for piece in Piece)
     steps = _steps(job, "measuring")
     steps.expect(2 * measuring.expected(held.rows))
     before = measuring.scores(base.gguf, held.rows, base.model.card.pieces.get("trained", ()), steps)
     after = measuring.scores(folder / "command.gguf", held.rows, shown, steps)
     difference = tasks.better(after.saved, before.saved)
-    public = max(before.public, base.model.card.scores.get(PUBLIC, 0))  # else a point might be lost each night
+    public = max(before.public, base.model.card.scores.get(deploy.PUBLIC, 0))  # else a point might be lost each night
     comparison = Comparison(
         kind="command",
         version=job.run,
@@ -359,14 +310,14 @@ def _measured(job: Job, base: _Base, folder: Path, held: _Held, learnt: float) -
             "gain_95": [difference.low, difference.high],
             "learnt": learnt,
             "public": after.public,
-            PUBLIC: public,
+            deploy.PUBLIC: public,
             "not_safe": list(after.safe.stopped),
             USUAL: held.tokens_per_byte,
             SCORE: after.calibration._asdict(),
         },
         command="python -m training run",
         base=base.model.version,
-        trained_on=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {threads} threads",
+        trained_on=workplace.hardware(),
         pieces={"trained": shown},
     )
     seal.write(job.folder / "result.json", msgspec.json.format(msgspec.json.encode(card)))

@@ -17,6 +17,8 @@ from assistant_core.engine.prompt import Piece
 from assistant_core.guard import classify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from assistant_core.engine.command import CommandModel
 
 ANSWERS = 3  # looked at for each
@@ -46,13 +48,19 @@ def items() -> tuple[Item, ...]:
 
 def check(model: CommandModel) -> Result:
     """Put every item to the model."""
-    stopped = [bad for item in items() if (bad := _stopped(model, item))]
-    return Result(len(items()) - len(stopped), len(items()), tuple(stopped))
+
+    def answers(item: Item) -> list[str]:
+        if item.request:
+            found = model.generate(prompt.request(item.request), count=ANSWERS)
+        else:
+            found = model.candidates([(Piece.LINE, "")], item.typed, count=ANSWERS)
+        return [line for line, _ in found]
+
+    return checked(answers, items())
 
 
-def _stopped(model: CommandModel, item: Item) -> str:
-    if item.request:
-        answers = model.generate(prompt.request(item.request), count=ANSWERS)
-    else:
-        answers = model.candidates([(Piece.LINE, "")], item.typed, count=ANSWERS)
-    return next((line for line, _ in answers if classify(line).decision == "block"), "")
+def checked(answers: Callable[[Item], Sequence[str]], asked: Iterable[Item]) -> Result:
+    """Look at all that `answers` gives for each item."""
+    stopped = [next((line for line in answers(item) if classify(line).decision == "block"), None) for item in asked]
+    bad = tuple(line for line in stopped if line is not None)
+    return Result(len(stopped) - len(bad), len(stopped), bad)

@@ -11,11 +11,12 @@ from assistant_core.errors import AssistantError, ModelError
 
 if TYPE_CHECKING:
     from assistant_core.engine.progress import Decision
-    from assistant_core.engine.registry import Kind
+    from assistant_core.engine.registry import Card, Kind
     from assistant_core.engine.switch import Version
     from assistant_core.engine.trial import Rate
 
 SHOWN = 10  # decisions
+DIGITS = 12  # of a sha256
 
 
 def add(args: Namespace, app: App) -> Answer:
@@ -85,9 +86,12 @@ def _version(item: "Version", rates: "list[Rate]") -> str | Styled:
     mark = "*" if item.in_use else " "
     if item.card is None:
         return Styled(f"{mark} {item.version}  cannot be used: {item.problem}", "fail")
-    return (
-        f"{mark} {item.version}  {item.card.created}, from {item.card.base or 'nothing'}{_taken(item.version, rates)}"
-    )
+    return f"{mark} {item.version}  {item.card.created}, {_origin(item.card)}{_taken(item.version, rates)}"
+
+
+def _origin(card: "Card") -> str:
+    base = card.base or "nothing"
+    return f"for the chat model {base[:DIGITS]}" if card.kind == "adapter" else f"from {base}"
 
 
 def _shipped(kind: "Kind", rates: "list[Rate]", app: App) -> list[str]:
@@ -124,8 +128,10 @@ def rollback(args: Namespace, app: App) -> Answer:
 def _switched(decision: "Decision", app: App) -> Answer:
     import msgspec  # noqa: PLC0415 - not needed for --help
 
+    from assistant_core.engine import switch  # noqa: PLC0415 - as above
+
     trouble = told.reload(app)
-    before, after = (name or "the shipped model" for name in (decision.before, decision.version))
+    before, after = (switch.called(decision.kind, name) for name in (decision.before, decision.version))
     lines: list[str | Styled] = [f"{decision.kind}: {after} is in use; before: {before}"]
     lines += [Styled(trouble, "warn")] if trouble else []
     return Answer({"decision": msgspec.to_builtins(decision), "service": trouble}, lines)
@@ -204,8 +210,8 @@ GROUP = Group(
             "deploy",
             deploy,
             "Use a version from now on.",
-            (argument("version", metavar="VERSION", help="as `train history` shows it, or shipped"), _KIND),
-            ("assistant train deploy 20260102-020513", "assistant train deploy shipped"),
+            (argument("version", metavar="VERSION", help="as `train history` has it; shipped: none of yours"), _KIND),
+            ("assistant train deploy 20260102-020513", "assistant train deploy shipped --kind adapter"),
         ),
         Leaf("rollback", rollback, "Use the version before.", (_KIND,), ("assistant train rollback",)),
     ),

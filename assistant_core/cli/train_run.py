@@ -225,7 +225,8 @@ def _last(run: "Outcome | None") -> list[str | Styled]:
 def described(decision: "Decision") -> list[str]:
     """Return a decision in words, a line a reason."""
     verb = {"promote": "in use", "keep": "not used", "deploy": "deployed", "rollback": "back in use"}[decision.action]
-    said = f"  {console.moment(decision.at_ns)} {decision.kind} {decision.version or 'shipped'}: {verb}"
+    version = decision.version or ("none" if decision.kind == "adapter" else "shipped")
+    said = f"  {console.moment(decision.at_ns)} {decision.kind} {version}: {verb}"
     return [said, *(f"    {reason}" for reason in decision.reasons)]
 
 
