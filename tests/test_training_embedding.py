@@ -21,6 +21,7 @@ from assistant_core.engine.registry import Card
 from assistant_core.errors import TrainingError
 from training import embedding, embedding_release
 from training.embedding import Pair, Plan
+from training.evaluate.opponents import by_meaning
 from training.records import Row, Task
 
 CHANGES = ("words=300", "buckets=50", "dimensions=32", "epochs=12", "batch=64", "threads=1")
@@ -138,9 +139,13 @@ def test_the_card_describes_what_was_written(released: tuple[Path, Card]) -> Non
     rows = {each.source: each.rows for each in card.data}
     explained = sum(line.startswith("cat") for _, line in corpora.requests(held=False))
     assert rows == {"zoo/pages": len(corpora.requests(held=False)) + explained, "zoo/mend": 1}
+    every = {line for held in (False, True) for _, line in corpora.requests(held=held)}
     assert card.command == f"python -m training embedding CORPORA TARGET {' '.join(CHANGES)}"
     assert card.trained_on == "CPU, 1 threads"
+    assert (card.scores["requests"], card.scores["lines"]) == (len(corpora.requests(held=True)), len(every))
     assert 0.9 < card.scores["recall@1"] <= card.scores["recall@10"] <= 1
+    assert card.scores["BM25 recall@1"] == 0  # ten lines share the animal with a request, and nothing else
+    assert 0.9 < card.scores["BM25 recall@10"] <= 1
 
 
 def test_it_opens_without_torch(released: tuple[Path, Card]) -> None:
@@ -179,7 +184,24 @@ def test_recall(right: str, found: str, expected: dict[str, float]) -> None:
             return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
     lines = "abcdefghijklmnopqrstuvwxyz"
-    assert embedding_release.recall(Letters(), [(found, right)], lines) == expected  # type: ignore[arg-type] # a list
+    near = by_meaning(lines, Letters())  # type: ignore[arg-type] # a list
+    assert embedding_release.recall(near, [(found, right)], lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("alike", "expected"),
+    [
+        (1, {"recall@1": 1, "recall@10": 1}),
+        (2, {"recall@1": 1, "recall@10": 1}),
+        (3, {"recall@1": 0, "recall@10": 1}),
+        (20, {"recall@1": 0, "recall@10": 1}),
+        (21, {"recall@1": 0, "recall@10": 0}),
+    ],
+)
+def test_of_lines_that_are_as_near_half_come_before_the_right_one(alike: int, expected: dict[str, float]) -> None:
+    lines = [f"ls {at}" for at in range(30)]
+    near = np.array([1] * alike + [0] * (30 - alike), np.float32)
+    assert embedding_release.recall(lambda _: near, [("list", "ls 0")], lines) == expected
 
 
 @pytest.mark.parametrize("change", ["epoch=3", "epochs=many", "epochs", "=3", "epochs=1.5"])

@@ -1,14 +1,14 @@
 """The embedding as it ships: learnt from our corpora, with its papers.
 
 In: the folder of the corpora. Out: assistant_core/models/embedding: embedding.npz, and card.json with what it learned
-from and how well it finds the lines of pages that were held out.
+from and how well it finds the lines of pages that were held out, beside BM25.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,23 +24,32 @@ from training.corpus.clean import clean
 from training.corpus.split import split
 from training.embedding import TASKS, Plan, Watcher
 from training.evaluate.metrics import fold
+from training.evaluate.opponents import by_meaning, by_words
 from training.public import HELD_SHARE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from assistant_core.engine.pairs import Encoder
     from training.records import Row
+
+    Nearness = Callable[[str], NDArray[np.float32]]
 
 SCORED = (1, 10)  # ranks for which recall is told
 
 
-def recall(encoder: Encoder, asked: Sequence[tuple[str, str]], lines: Iterable[str]) -> dict[str, float]:
-    """Return the share of requests whose line is among the nearest 1 and 10 of `lines` and all asked for."""
-    candidates = list(dict.fromkeys([*(fold(line) for _, line in asked), *map(fold, lines)]))
-    places = {line: at for at, line in enumerate(candidates)}
-    rows, queries = encoder.encode(candidates), encoder.encode([request for request, _ in asked])
-    near = ((rows @ query, places[fold(line)]) for query, (_, line) in zip(queries, asked, strict=True))
-    ranks = np.array([np.count_nonzero(cosines > cosines[right]) for cosines, right in near])
+def recall(nearness: Nearness, asked: Sequence[tuple[str, str]], lines: Sequence[str]) -> dict[str, float]:
+    """Return the share of requests whose line is among the nearest 1 and 10 of `lines`, all of them different.
+
+    `nearness`: of each of `lines` to a request. Where several are as near, the right one stands in their middle.
+    """
+    places = {line: at for at, line in enumerate(lines)}
+    ranks = np.array([_rank(nearness(request), places[line]) for request, line in asked])
     return {f"recall@{first}": float(np.mean(ranks < first)) for first in SCORED}
+
+
+def _rank(near: NDArray[np.float32], right: int) -> float:
+    return float(np.count_nonzero(near > near[right]) + (np.count_nonzero(near == near[right]) - 1) / 2)
 
 
 def planned(changes: Iterable[str]) -> Plan:
@@ -89,6 +98,17 @@ def release(corpora: Path, target: Path, changes: Sequence[str] = (), watcher: W
 
 
 def _scores(encoder: Encoder, learning: Iterable[Row], held: Iterable[Row]) -> dict[str, float]:
-    """Return the recall for requests of the pages that were held out, among all lines for requests."""
-    asked = [(row.texts[0], row.texts[1]) for row in held if row.task == "request"]
-    return recall(encoder, asked, (row.texts[1] for row in learning if row.task == "request"))
+    """Return the recall for requests of the pages that were held out, among all lines for requests; BM25's beside it.
+
+    BM25 counts the words that the embedding knows a text by: of the ways to cut lines into words, it does best so.
+    """
+    asked = [(row.texts[0], fold(row.texts[1])) for row in held if row.task == "request"]
+    known = (fold(row.texts[1]) for row in learning if row.task == "request")
+    lines = list(dict.fromkeys([*(line for _, line in asked), *known]))
+    words = recall(by_words(lines, embed.words), asked, lines)
+    return {
+        "requests": len(asked),
+        "lines": len(lines),
+        **recall(by_meaning(lines, encoder), asked, lines),
+        **{f"BM25 {name}": share for name, share in words.items()},
+    }

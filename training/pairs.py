@@ -1,27 +1,32 @@
 """The known requests that ship: pairs of our corpora, and the intents learned from them.
 
-In: the folder of the corpora. Out: assistant_core/models/pairs: pairs.jsonl.xz, intents.npz, card.json. What
-training.public holds out is left out here as well, so that answers can be scored on it.
+In: the folder of the corpora, the embedding that ships. Out: assistant_core/models/pairs: pairs.jsonl.xz, intents.npz,
+card.json. What training.public holds out is left out here as well, and answers are scored on it.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
 from assistant_core.engine import intents as engine
 from assistant_core.engine import pairs as files
 from assistant_core.engine import registry
-from assistant_core.engine.pairs import Pair
+from assistant_core.engine.answer import Answerer
+from assistant_core.engine.embed import Embedding
+from assistant_core.engine.intents import Intents
+from assistant_core.engine.pairs import Index, Pair
 from assistant_core.engine.registry import Card, Data
-from training import intents
+from training import intents, publicset
 from training.corpus import ours
 from training.corpus.clean import clean
 from training.corpus.split import split
+from training.evaluate import metrics
 from training.evaluate.metrics import fold
 from training.public import HELD_SHARE
 from training.records import Row
@@ -31,6 +36,7 @@ from training.records import Row
 WEIGHTS = {"TellinaTool/nl2bash": 1.0, "MicrosoftDocs/azure-docs-cli": 0.1, "aws/aws-cli": 0.1}
 USUAL = 0.3
 UNSHOWN = frozenset({"withfig/autocomplete", "carapace-sh/carapace-bin"})
+SCORED = (1, 3)  # how many of the answers are looked at: the first, and the best of those that are shown
 
 
 def release(corpora: Path, target: Path, plan: intents.Plan | None = None) -> Card:
@@ -46,7 +52,7 @@ def release(corpora: Path, target: Path, plan: intents.Plan | None = None) -> Ca
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         files={name: registry.described(target / name) for name in (files.FILE, engine.FILE)},
         data=data(rows),
-        scores={},
+        scores=_scores(target, pairs),
         command="python -m training pairs CORPORA TARGET",
         base=None,
         trained_on="CPU",
@@ -55,6 +61,27 @@ def release(corpora: Path, target: Path, plan: intents.Plan | None = None) -> Ca
     for file in target.iterdir():
         file.chmod(0o644)  # installed with the program, for whoever runs it
     return card
+
+
+def score(index: Index, asked: Sequence[Row]) -> dict[str, float]:
+    """Return how many of `asked`, one or more, are answered without the command model, and the means of how well.
+
+    `asked`: requests with all their lines. What is not answered counts as wrong; the measures are metrics.answers'.
+    """
+    answerer = Answerer(index)
+    told = [[answer.line for answer in answerer.answer(row.texts[0], max(SCORED))] for row in asked]
+    each = [metrics.answers(lines, row.texts[1:]) for lines, row in zip(told, asked, strict=True)]
+    names = [f"{name}@{first}" for name in ("nlc2cmd", "program", "exact") for first in SCORED]
+    means = {name: fmean(scores[name] for scores in each) for name in names}
+    return {"requests": len(asked), "answered": sum(map(bool, told)), **means}
+
+
+def _scores(folder: Path, pairs: Sequence[Pair]) -> dict[str, str | float]:
+    """Return how well the fixed public set is answered by what is in `folder` and the embedding that ships."""
+    embedding = registry.SHIPPED / "embedding"
+    card = msgspec.json.decode((embedding / registry.CARD).read_bytes(), type=Card)
+    index = Index(pairs, Embedding.open(embedding), Intents.open(folder / engine.FILE, len(pairs)))
+    return {"embedding": card.version, **score(index, publicset.fixed())}
 
 
 def shown(rows: Iterable[Row]) -> Iterable[Row]:

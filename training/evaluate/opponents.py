@@ -6,7 +6,7 @@ In: what was learnt from. Out: predictors (training.evaluate.predictor). They se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -107,10 +107,12 @@ class Nearest:
         return self.answer(line, 1)[0]
 
 
-def by_words(keys: Sequence[str]) -> Callable[[str], NDArray[np.float32]]:
-    """Return the nearness of any text to `keys`: BM25 over words and pairs of words."""
-    index = BM25([terms(key) for key in keys])
-    return lambda text: index.scores(terms(text))
+def by_words(
+    keys: Iterable[str], words: Callable[[str], Iterable[str]] = terms
+) -> Callable[[str], NDArray[np.float32]]:
+    """Return the nearness of any text to `keys`: BM25 over `words`, usually stems of words and pairs of them."""
+    index = BM25([*words(key)] for key in keys)
+    return lambda text: index.scores(words(text))
 
 
 def by_meaning(keys: Sequence[str], encoder: Encoder) -> Callable[[str], NDArray[np.float32]]:
