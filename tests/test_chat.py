@@ -169,13 +169,20 @@ def test_without_a_service_it_answers_as_well(
 def test_the_doctor_looks_at_it(set_up: dict[str, str], chat_: chat_models.Chat, adapter: Path, paths: Paths) -> None:
     def found() -> dict[str, str]:
         told = {each.name: f"{each.state}: {each.found}" for each in examine(set_up, paths)}
-        return {name: said for name, said in told.items() if name in {"chat model", "adapter"}}
+        return {name: said for name, said in told.items() if name in {"chat model", "adapter", "adapter training"}}
 
     assert found() == {"chat model": f"ok: {chat_.gguf}, {chat_.gguf.stat().st_size / 1e6:.1f} MB"}
     chat_models.install(paths, adapter, adapter)
     assert found()["adapter"].startswith("warn: a1 was made for another chat model")
     chat_models.install(paths, chat_.gguf, adapter, "a2")
     assert found()["adapter"] == "ok: a2, at 1 of its strength"
+    for folder, said in (
+        (str(chat_.folder), f"ok: {chat_.folder}"),
+        ("/nowhere", "warn: training.chat is '/nowhere': expected a folder with config.json"),
+        ("chat", "warn: training.chat is 'chat': expected a folder with config.json"),
+    ):
+        set_up["XONTRIB_ASSISTANT_TRAINING_CHAT"] = folder
+        assert found()["adapter training"] == said
     set_up["XONTRIB_ASSISTANT_MODELS_CHAT"] = str(adapter)
     assert found()["chat model"].startswith(f"warn: {adapter} is not a model that llama.cpp can load")
 

@@ -120,7 +120,7 @@ def test_an_adapter_is_put_on_its_own_model_alone(
     assert "adapter.gguf is damaged" in first(paths, chat_, 1.0, FEED)[2]
 
 
-@pytest.mark.parametrize("name", ["/nowhere/chat.gguf", "~nobody-at-all/chat.gguf", "/"])
+@pytest.mark.parametrize("name", ["/nowhere/chat.gguf", "~nobody-at-all/chat.gguf", "/", "chat.gguf"])
 def test_a_file_that_is_not_there_is_named(paths: Paths, name: str) -> None:
     with pytest.raises(ModelError, match=f"models.chat is '{name}'"):
         Adapted(paths, name, 1.0)

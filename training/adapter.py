@@ -13,6 +13,7 @@ A run that is stopped goes on from its last checkpoint with the same rows, whate
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -144,7 +145,8 @@ def _trained(job: Job, user: User, clear: Path) -> None:
 
 def _chat(user: User) -> _Chat:
     """Return the chat model. Raises ModelError and TrainingError where it cannot be asked, or is not one model."""
-    gguf, folder = adapted.located(user.settings.models.chat), Path(user.settings.training.chat).expanduser()
+    gguf = adapted.located(user.settings.models.chat)
+    folder = Path(os.path.expanduser(user.settings.training.chat))  # noqa: PTH111 - Path's raises for unknown users
     ChatModel(gguf).close()
     try:
         config = json.loads((folder / "config.json").read_bytes())

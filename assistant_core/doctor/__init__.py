@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Callable[[Place], Iterator[Finding]]] = {
     "command model": models.command_model,
     "trial": models.trial,
     "chat model": models.chat,
+    "adapter training": models.chat_folder,
     "embedding": models.embedding,
     "manual pages": installation.manuals,
 }

@@ -11,6 +11,7 @@ from assistant_core.doctor.finding import Finding, Place, settings_of
 from assistant_core.errors import AssistantError, ModelError
 from assistant_core.settings import APPLICATION, Paths
 
+TRAINED = "config.json"  # makes a folder a model of transformers
 SENTENCE = ("modules.json", "config.json")  # one of them makes a folder a model of sentence-transformers
 
 
@@ -100,6 +101,22 @@ def chat(place: Place) -> Iterator[Finding]:
                 yield Finding("adapter", "ok", f"{version}, at {current.training.adapter:g} of its strength")
     except AssistantError as error:
         yield Finding("adapter", "warn", f"{error}; the chat model answers without it", "assistant train history")
+
+
+def chat_folder(place: Place) -> Iterator[Finding]:
+    """Yield whether the chat model that is to be trained lies where the settings say, if one is; it is not loaded."""
+    current = settings_of(place)
+    if not (name := current.training.chat):
+        return
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111 - Path's raises for unknown users
+    if not (folder.is_absolute() and (folder / TRAINED).is_file()):
+        found = f"training.chat is {name!r}: expected a folder with {TRAINED}"
+    elif not current.models.chat:
+        found = "training.chat is set; models.chat, which names the same model in GGUF, is empty"
+    else:
+        found = ""
+    remedy = "set both to one model, or assistant config unset training.chat" if found else ""
+    yield Finding("adapter training", "warn" if found else "ok", found or str(folder), remedy)
 
 
 def embedding(place: Place) -> Iterator[Finding]:

@@ -75,6 +75,8 @@ def located(name: str) -> Path:
         file = Path(name).expanduser()
     except RuntimeError as error:  # "~nobody"
         raise ModelError(f"models.chat is {name!r}: {error}; name a chat model in GGUF") from error
+    if not file.is_absolute():
+        raise ModelError(f"models.chat is {name!r}, which is another file in every folder; name it from / or ~ on")
     if not file.is_file():
         raise ModelError(f"models.chat is {name!r}: there is no such file; name a chat model in GGUF")
     return file
