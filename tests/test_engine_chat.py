@@ -12,7 +12,7 @@ import pytest
 import tiny_models
 from transformers import AutoTokenizer
 
-from assistant_core.engine import chat
+from assistant_core.engine import adapted, chat
 from assistant_core.engine.adapted import Adapted
 from assistant_core.engine.chat_model import PROMPT, ChatModel
 from assistant_core.engine.llm import Place
@@ -34,8 +34,8 @@ def model(chat_: chat_models.Chat) -> Iterator[ChatModel]:
 
 
 def first(paths: Paths, chat_: chat_models.Chat, scale: float, messages: list[chat.Message]) -> tuple[str, str, str]:
-    with closing(Adapted(paths, str(chat_.gguf), scale)) as adapted:
-        lines, version, note = adapted.lines(messages, PLACE)
+    with closing(Adapted(paths, str(chat_.gguf), scale)) as model:
+        lines, version, note = model.lines(messages, PLACE)
         return lines[0][0], version, note
 
 
@@ -118,6 +118,25 @@ def test_an_adapter_is_put_on_its_own_model_alone(
     assert first(paths, chat_, 1.0, FEED)[1:] == ("a2", "")
     (paths.models / "adapter" / "a2" / "adapter.gguf").write_bytes(b"damaged")
     assert "adapter.gguf is damaged" in first(paths, chat_, 1.0, FEED)[2]
+
+
+@pytest.mark.parametrize(("free", "refused"), [("12 kB", True), ("12345678 kB", False), ("none", False), ("", False)])
+def test_what_memory_does_not_hold_is_not_read(  # noqa: PLR0913, PLR0917 - fixtures and a row of the table
+    paths: Paths,
+    chat_: chat_models.Chat,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    free: str,
+    refused: bool,  # noqa: FBT001 - a cell of the table
+) -> None:
+    monkeypatch.setattr(adapted, "MEMORY", tmp_path / "meminfo")
+    if free:
+        (tmp_path / "meminfo").write_text(f"MemTotal:  99 kB\nMemAvailable:   {free}\nBuffers: 1 kB\n")
+    if refused:
+        with pytest.raises(ModelError, match=r"needs 0\.0 GB of memory, and 0\.0 GB are available; name a smaller"):
+            Adapted(paths, str(chat_.gguf), 1.0)
+    else:
+        Adapted(paths, str(chat_.gguf), 1.0).close()
 
 
 @pytest.mark.parametrize("name", ["/nowhere/chat.gguf", "~nobody-at-all/chat.gguf", "/", "chat.gguf"])

@@ -88,6 +88,7 @@ def chat(place: Place) -> Iterator[Finding]:
         return
     try:
         file = adapted.located(current.models.chat)
+        adapted.check_memory(file)
         chat_model.ChatModel(file).close()
     except ModelError as error:
         yield Finding("chat model", "warn", str(error), "assistant config unset models.chat, or set it to a GGUF file")

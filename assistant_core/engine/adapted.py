@@ -8,6 +8,8 @@ host: they are taken out of what is asked and put back into what is said.
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from assistant_core.settings import Paths
 
 FILE: Final = "adapter.gguf"
+MEMORY: Final = Path("/proc/meminfo")
 COUNT: Final = 3  # lines said to a question
 
 
@@ -37,6 +40,7 @@ class Adapted:
 
     def __init__(self, paths: Paths, file: str, scale: float) -> None:
         self._file = located(file)
+        check_memory(self._file)
         self._model = ChatModel(self._file)
         self._adapter = self._note = ""
         try:
@@ -80,6 +84,19 @@ def located(name: str) -> Path:
     if not file.is_file():
         raise ModelError(f"models.chat is {name!r}: there is no such file; name a chat model in GGUF")
     return file
+
+
+def check_memory(file: Path) -> None:
+    """Raise ModelError if more memory is needed than there is: it would be taken from every other program."""
+    try:
+        found = re.search(r"^MemAvailable:\s*(\d+) kB$", MEMORY.read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:  # not Linux
+        return
+    free, needed = int(found[1]) * 1024 if found else sys.maxsize, file.stat().st_size
+    if needed > free:
+        raise ModelError(
+            f"{file} needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are available; name a smaller model"
+        )
 
 
 def check(adapter: registry.Model, chat: Path, paths: Paths) -> None:
