@@ -10,11 +10,12 @@ from typing import Any
 import chat_models
 import pytest
 import tiny_models
-from transformers import AutoTokenizer
+import torch
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 from assistant_core.engine import adapted, chat
 from assistant_core.engine.adapted import Adapted
-from assistant_core.engine.chat_model import PROMPT, ChatModel
+from assistant_core.engine.chat_model import LENGTH, PROMPT, ChatModel
 from assistant_core.engine.llm import Place
 from assistant_core.errors import ModelError
 from assistant_core.settings import Paths
@@ -46,6 +47,20 @@ def test_what_a_chat_model_knows_it_says_in_one_line(model: ChatModel, request_:
     assert said == sorted(said, key=lambda each: -each[1])
     assert len({text for text, _ in said}) == len(said)
     assert model.lines(chat.request(request_), count=1) == said[:1]
+
+
+def test_long_lines_count_as_much_as_short_ones(chat_: chat_models.Chat, model: ChatModel) -> None:
+    fast: Any = AutoTokenizer.from_pretrained(chat_.folder)
+    torch_model: Any = LlamaForCausalLM.from_pretrained(chat_.folder)
+    prompt = model.prompt(FEED)
+    for line, score in model.lines(FEED):
+        tokens = fast.encode(line, add_special_tokens=False)
+        with torch.no_grad():
+            rows = torch_model(torch.tensor([prompt + tokens])).logits[0, len(prompt) - 1 :].log_softmax(-1)
+        said = [float(row[token]) for row, token in zip(rows, tokens, strict=False)]
+        ends = [token for token in range(len(fast)) if fast.decode([token]).startswith(("\n", "```", "<|end|>"))]
+        said.append(float(rows[-1, ends].logsumexp(0)))
+        assert score == pytest.approx(LENGTH * sum(said) / len(said), abs=0.05)
 
 
 @pytest.mark.parametrize("text", ["feed the zebra", "na\u00efve \U0001f980", " spaces \n and lines", "", "<|end|>"])

@@ -19,7 +19,7 @@ Message = dict[str, str]  # one turn: role and content
 
 
 class Said(NamedTuple):
-    """What came of a question: lines, most probable first, with natural log-probabilities.
+    """What came of a question: lines, most probable first, with natural log-probabilities as if all were as long.
 
     `adapter` is the version of the user's own that helped, `note` what the user should know of it.
     """

@@ -1,6 +1,7 @@
 """A chat model at work: a few lines that do what its messages ask for, and how probable they are.
 
-In: messages (assistant_core.engine.chat), an adapter if one is put on. Out: lines with natural log-probabilities. A
+In: messages (assistant_core.engine.chat), an adapter if one is put on. Out: lines with natural log-probabilities, as if
+all of them were as long: by the sum over its tokens a short line that does not do it beats a long one that does. A
 model belongs to the one thread that calls it; `cancel` alone may be called from another. What two questions have in
 common at their beginning is computed once.
 """
@@ -33,6 +34,7 @@ ROOM: Final = PROMPT + WIDTH * TOKENS  # tokens: a whole prompt, and the branche
 # With 4, 3 and 2 threads on 4 cores a model of .5 billion parameters wrote 70, 70 and 55 tokens/s where nothing else
 # ran, and 7, 35 and 45 beside two busy processes: half of the cores loses little and never much.
 THREADS: Final = max((os.cpu_count() or 1) // 2, 1)
+LENGTH: Final = 8  # tokens of a line, as long as all are taken to be
 CLOSES: Final = re.compile(rb"[ \t]*\r?\n|```")  # begins a piece that ends a line
 
 
@@ -83,8 +85,9 @@ class ChatModel:
         lines: dict[str, float] = {}
         for text, score in found:
             if line := _line(text.decode()):
-                lines.setdefault(line, score)
-        return list(lines.items())
+                each = score / (len(self._context.tokenise(text.decode())) + 1)  # the end is one as well
+                lines[line] = max(LENGTH * each, lines.get(line, -math.inf))
+        return sorted(lines.items(), key=lambda said: -said[1])
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Return the tokens of `messages` in the model's template, up to where the line begins. Raises ModelError."""
