@@ -102,7 +102,15 @@ class Slow(Adapted):
 
     def __init__(self) -> None:
         self._over = threading.Event()
-        self.begin, self.cancel, self.close = self._over.clear, self._over.set, self._over.set
+
+    def begin(self) -> None:
+        self._over.clear()
+
+    def cancel(self) -> None:
+        self._over.set()
+
+    def close(self) -> None:
+        self._over.set()
 
     def lines(self, messages: Sequence[Message], place: Place, *, deadline_s: float = 0) -> Said:
         self._over.wait(20)
@@ -114,6 +122,21 @@ def test_who_is_slow_is_gone_without(paths: Paths, monkeypatch: pytest.MonkeyPat
     found = asked(desk(paths, Owner(Slow)), Question(text="find files larger than 2 GB"))
     assert [each.source for each in found.proposals] == ["examples"] * len(found.proposals)
     assert found.notes == ("the chat model has said nothing in 0.2 s; if it was being read, ask again",)
+
+
+class Late(Slow):
+    """Says what it has when its time is over, and a moment later."""
+
+    def lines(self, messages: Sequence[Message], place: Place, *, deadline_s: float = 0) -> Said:
+        time.sleep(deadline_s + 0.1)
+        return Said([(f"echo {len(messages)} {place.host}", -0.1)])
+
+
+def test_what_a_slow_model_has_in_time_is_heard(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(borrowed, "CHAT_S", 0.2)
+    found = asked(desk(paths, Owner(Late)), Question(text="find files larger than 2 GB"))
+    assert from_chat(found) == [("echo 2 box", "")]
+    assert found.notes == ()
 
 
 def test_a_question_that_is_cancelled_waits_no_longer(paths: Paths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +14,9 @@ import tiny_models
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from assistant_core.engine import adapted, chat
+from assistant_core.engine import adapted, chat, template
 from assistant_core.engine.adapted import Adapted
-from assistant_core.engine.chat_model import LENGTH, PROMPT, ChatModel
+from assistant_core.engine.chat_model import LENGTH, PROMPT, ChatModel, meant
 from assistant_core.engine.llm import Place
 from assistant_core.errors import ModelError
 from assistant_core.settings import Paths
@@ -92,22 +93,48 @@ def test_what_is_no_chat_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "reason"),
+    ("text", "reason"),
     [
-        ("{% for m in messages %}", "chat template cannot be read"),
-        ("{{ raise_exception('no system here') }}", "refuses the question .no system here"),
-        ("{{ messages[0].role.missing.deeper }}", "refuses the question"),
+        ("{% for m in messages %}", "cannot be used .jinja2.exceptions.TemplateSyntaxError"),
+        ("{{ raise_exception('no system here') }}", "cannot be used .ValueError: no system here"),
+        ("{{ messages[0].role.missing.deeper }}", "cannot be used .jinja2.exceptions.UndefinedError"),
+        ("{{ 1 / 0 }}", "cannot be used .ZeroDivisionError"),
+        ("{{ messages[0].content.__class__.__mro__ }}", "cannot be used .jinja2.exceptions.SecurityError"),
+        ("{{ 'a' * 3000000000 }}", "cannot be used .MemoryError"),
+        ("{{ 10 ** (10 ** 9) }}{{ messages[1].content }}", "takes more than 3 s"),
+        ("{% for i in range(9999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "takes more than 3 s"),
+        ("what to do?", "tells a question 0 times, expected once"),
+        ("{{ messages[1].content }}{{ messages[1].content }}", "tells a question 2 times"),
+        ("{{ 'word ' * 900 }}{{ messages[1].content }}", "takes [0-9]+ tokens, expected 512 at most"),
     ],
 )
 def test_a_template_that_cannot_be_used_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, reason: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
-    monkeypatch.setattr(tiny_models, "TEMPLATE", template)
+    monkeypatch.setattr(tiny_models, "TEMPLATE", text)
+    monkeypatch.setattr(template, "SECONDS", 3)
     words = tiny_models.vocabulary(tmp_path / "tokenizer.model")
     tiny_models.chat_folder(tmp_path, words.size)
     gguf = tiny_models.chat_gguf(tmp_path, words.file, tmp_path / "odd.gguf")
-    with pytest.raises(ModelError, match=reason), closing(ChatModel(gguf)) as model:
-        model.lines(FEED)
+    with pytest.raises(ModelError, match=reason):
+        ChatModel(gguf)
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (" ls ", "ls"),
+        ("$ ls", "ls"),
+        ("`ls`", "ls"),
+        ("echo `date`", "echo `date`"),
+        ("`which ls` `pwd`", "`which ls` `pwd`"),
+        ("ls g`*.py`", "ls g`*.py`"),
+        ("# list files", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_no_part_of_a_line_is_taken_off(said: str, line: str) -> None:
+    assert meant(said) == line
 
 
 def test_an_adapter_answers_as_far_as_the_dial_says(paths: Paths, chat_: chat_models.Chat, adapter: Path) -> None:
@@ -133,6 +160,20 @@ def test_an_adapter_is_put_on_its_own_model_alone(
     assert first(paths, chat_, 1.0, FEED)[1:] == ("a2", "")
     (paths.models / "adapter" / "a2" / "adapter.gguf").write_bytes(b"damaged")
     assert "adapter.gguf is damaged" in first(paths, chat_, 1.0, FEED)[2]
+
+
+def test_a_file_that_changes_is_read_anew_before_it_is_touched(
+    paths: Paths, chat_: chat_models.Chat, tmp_path: Path
+) -> None:
+    file = tmp_path / "copy.gguf"
+    file.write_bytes(chat_.gguf.read_bytes())
+    with closing(Adapted(paths, str(file), 1.0)) as model:
+        line = model.lines(FEED, PLACE).lines[0][0]
+        file.write_bytes(chat_.gguf.read_bytes())
+        assert model.lines(FEED, PLACE).lines[0][0] == line
+        os.truncate(file, 5000)
+        with pytest.raises(ModelError, match="is not a model that"):
+            model.lines(FEED, PLACE)
 
 
 @pytest.mark.parametrize(("free", "refused"), [("12 kB", True), ("12345678 kB", False), ("none", False), ("", False)])

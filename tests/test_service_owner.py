@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from queue import SimpleQueue
 from typing import Any
@@ -46,11 +47,11 @@ class Bell:
 class Tower:
     """An owner, and what becomes of its work, in order."""
 
-    def __init__(self, idle_s: float = 60, failures: int = 0) -> None:
+    def __init__(self, idle_s: float = 60, failures: int = 0, retry_s: float = math.inf) -> None:
         self.log: SimpleQueue[str] = SimpleQueue()
         self.bell: Bell | None = None
         self.failures = failures
-        self.owner = Owner(self.make, idle_s)
+        self.owner = Owner(self.make, idle_s, retry_s)
         self.done: SimpleQueue[Any] = SimpleQueue()
 
     def make(self) -> Bell:
@@ -91,6 +92,15 @@ def test_renewing_gives_it_up_after_the_work_that_waits() -> None:
     tower.owner.renew()
     assert tower.say("a") == "a"
     assert [tower.log.get(timeout=WAIT_S) for _ in range(4)] == ["made", "work", "closed", "made"]
+
+
+def test_what_could_not_be_made_is_tried_again_after_a_while() -> None:
+    owner, said = Owner(Tower(failures=1).make, retry_s=0), SimpleQueue[bool | None]()
+    for expected in (None, True):
+        owner.submit(lambda _: True, said.put)
+        assert said.get(timeout=WAIT_S) is expected
+        assert bool(owner.problem) is not expected
+    owner.renew()
 
 
 def test_what_cannot_be_made_is_not_tried_before_it_is_renewed() -> None:

@@ -39,18 +39,30 @@ class Adapted:
     """
 
     def __init__(self, paths: Paths, file: str, scale: float) -> None:
+        self._paths, self._scale = paths, scale
         self._file = located(file)
-        check_memory(self._file)
-        self._model = ChatModel(self._file)
-        self._adapter = self._note = ""
-        try:
-            self._put_on(paths, scale)
-        except AssistantError as error:
-            self._note = f"the chat model answers without your adapter: {error}"
-        self.begin, self.cancel, self.close = self._model.begin, self._model.cancel, self._model.close
+        self._open()
+
+    def begin(self) -> None:
+        """Take back an earlier `cancel`."""
+        self._model.begin()
+
+    def cancel(self) -> None:
+        """Have what is asked end early, until `begin`."""
+        self._model.cancel()
+
+    def close(self) -> None:
+        """Free the model."""
+        self._model.close()
 
     def lines(self, messages: Sequence[Message], place: Place, *, deadline_s: float = math.inf) -> Said:
-        """Return lines that answer `messages`, most probable first, and what was found in `deadline_s` seconds."""
+        """Return lines that answer `messages`, most probable first, and what was found in `deadline_s` seconds.
+
+        Raises ModelError if the file has changed and cannot be used any more.
+        """
+        if self._identity != digests.identity(self._file):  # what was mapped may be gone, and touching it is fatal
+            self.close()
+            self._open()
         home, user, host = place[:3] if self._adapter else ("", "", "")
         asked = [{**each, "content": normalise(each["content"], home, user, host)} for each in messages]
         found = self._model.lines(asked, count=COUNT, deadline_s=deadline_s)
@@ -61,15 +73,25 @@ class Adapted:
         """Read the beginning that all questions have in common."""
         self._model.lines(messages, count=1, tokens=1)
 
-    def _put_on(self, paths: Paths, scale: float) -> None:
-        version = registry.current("adapter", paths)
-        if version is None or scale == 0:
+    def _open(self) -> None:
+        check_memory(self._file)
+        self._identity = digests.identity(self._file)
+        self._model = ChatModel(self._file)
+        self._adapter = self._note = ""
+        try:
+            self._put_on()
+        except (AssistantError, OSError) as error:
+            self._note = f"the chat model answers without your adapter: {error}"
+
+    def _put_on(self) -> None:
+        version = registry.current("adapter", self._paths)
+        if version is None or self._scale == 0:
             return
-        model = registry.load("adapter", version, paths)
-        check(model, self._file, paths)
-        with registry.open_file(model, FILE, paths) as file:
+        model = registry.load("adapter", version, self._paths)
+        check(model, self._file, self._paths)
+        with registry.open_file(model, FILE, self._paths) as file:
             self._model.adapters.load(version, file)
-        self._model.adapters.switch(version, scale)
+        self._model.adapters.switch(version, self._scale)
         self._adapter = version
 
 
@@ -102,7 +124,9 @@ def check_memory(file: Path) -> None:
 def check(adapter: registry.Model, chat: Path, paths: Paths) -> None:
     """Raise ModelError if `adapter` was not measured on the file `chat`; what was computed of that is remembered."""
     if FILE not in adapter.files:
-        raise ModelError(f"the card of {adapter.version} names {sorted(adapter.files)}, not {FILE}; {registry.INSTEAD}")
+        raise ModelError(
+            f"the card of {adapter.version} names {sorted(adapter.files)}, not {FILE}; {registry.instead('adapter')}"
+        )
     try:
         digest, _ = digests.of(chat, paths.cache / registry.VERDICTS)
     except OSError as error:

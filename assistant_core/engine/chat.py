@@ -43,4 +43,4 @@ def repair(line: str, code: int = 1) -> list[Message]:
 
 
 def _ask(text: str) -> list[Message]:
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text.strip()}]  # as many templates would

@@ -14,9 +14,9 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from assistant_core.engine import chat
+from assistant_core.engine import chat, template
 from assistant_core.engine.adapters import Adapters
 from assistant_core.engine.chat import Message
 from assistant_core.engine.llama import Context, Stopped, library
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
 WIDTH: Final = SPELLINGS  # most lines at once
 PROMPT: Final = 768  # tokens of a question with its template
+FRAME: Final = 512  # of the template alone
+QUESTION: Final = "what-is-asked-stands-here"  # in a template that is filled in once
 TOKENS: Final = 64  # longest line
 ROOM: Final = PROMPT + WIDTH * TOKENS  # tokens: a whole prompt, and the branches
 # With 4, 3 and 2 threads on 4 cores a model of .5 billion parameters wrote 70, 70 and 55 tokens/s where nothing else
 # ran, and 7, 35 and 45 beside two busy processes: half of the cores loses little and never much.
 THREADS: Final = max((os.cpu_count() or 1) // 2, 1)
 LENGTH: Final = 8  # tokens of a line, as long as all are taken to be
+QUOTED: Final = re.compile(r"`([^`]+)`")
 CLOSES: Final = re.compile(rb"[ \t]*\r?\n|```")  # begins a piece that ends a line
 
 
@@ -44,7 +47,7 @@ class ChatModel:
     def __init__(self, gguf: Path, threads: int = THREADS) -> None:
         self._context = Context(gguf, tokens=ROOM, sequences=1 + 2 * WIDTH, threads=threads)
         try:
-            self._template = _template(self._context)
+            self._before, self._after = _frame(self._context)
         except ModelError as error:
             self._context.close()
             raise ModelError(f"{gguf}: {error}") from error
@@ -65,8 +68,7 @@ class ChatModel:
 
         Each begins with another token and goes on with the most probable one, for at most `tokens` (TOKENS at the
         most). Where `deadline_s` seconds are over, or it is cancelled, what was found by then is returned; nothing
-        where the question is longer than PROMPT tokens. Raises ModelError if the model's template does not take the
-        messages.
+        where the question is longer than PROMPT tokens.
         """
         end = time.monotonic() + deadline_s
         prompt = self.prompt(messages)
@@ -84,14 +86,14 @@ class ChatModel:
         found = search.run(row, owed=b"", position=len(prompt), tokens=min(tokens, TOKENS), stop=stop)
         lines: dict[str, float] = {}
         for text, score in found:
-            if line := _line(text.decode()):
+            if line := meant(text.decode()):
                 each = score / (len(self._context.tokenise(text.decode())) + 1)  # the end is one as well
                 lines[line] = max(LENGTH * each, lines.get(line, -math.inf))
         return sorted(lines.items(), key=lambda said: -said[1])
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Return the tokens of `messages` in the model's template, up to where the line begins. Raises ModelError."""
-        return self._context.tokenise(self._template(messages) + chat.OPEN, controls=True)
+        """Return the tokens of `messages` in the model's template, up to where the line begins."""
+        return self._context.tokenise(self._before + messages[-1]["content"] + self._after, controls=True)
 
     def begin(self) -> None:
         """Take back an earlier `cancel`."""
@@ -106,43 +108,33 @@ class ChatModel:
         self._context.close()
 
 
-class _Template:
-    """A chat template in Jinja, in llama-cpp-python's sandbox, with the names that transformers gives to it."""
-
-    def __init__(self, text: str, bos: str, eos: str) -> None:
-        from jinja2 import TemplateError  # noqa: PLC0415 - comes with llama-cpp-python
-        from llama_cpp.llama_chat_format import Jinja2ChatFormatter  # noqa: PLC0415 - as above
-
-        self._refusals = (TemplateError, ValueError, TypeError)
-        try:
-            self._formatter: Any = Jinja2ChatFormatter(text, eos_token=eos, bos_token=bos)
-        except self._refusals as error:
-            raise ModelError(f"its chat template cannot be read ({error}); name another model") from error
-
-    def __call__(self, messages: Sequence[Message]) -> str:
-        try:
-            return str(self._formatter(messages=list(messages), enable_thinking=chat.THINKING).prompt)
-        except self._refusals as error:
-            raise ModelError(f"the model's chat template refuses the question ({error}); name another model") from error
-
-
-def _template(context: Context) -> _Template:
-    """Return the template that the model's file carries. Raises ModelError if it is no chat model for us."""
+def _frame(context: Context) -> tuple[str, str]:
+    """Return what the model's template writes before and after a question. Raises ModelError if it is no chat model."""
     llama = library()
     if llama.llama_model_is_recurrent(context.model) or llama.llama_model_is_hybrid(context.model):
         raise ModelError("this model cannot go back to the middle of a text; name one that is attention alone")
-    text = llama.llama_model_chat_template(context.model, None)
-    if not text:
+    found = llama.llama_model_chat_template(context.model, None)
+    if not found:
         raise ModelError("this model has no chat template; name one that was made for conversation")
     names = (llama.llama_vocab_bos(context.vocabulary), llama.llama_vocab_eos(context.vocabulary))
     bos, eos = (
         llama.llama_vocab_get_text(context.vocabulary, token).decode("utf-8", "replace") if token >= 0 else ""
         for token in names
     )
-    return _Template(text.decode("utf-8", "replace"), bos, eos)
+    text = template.filled(
+        found.decode("utf-8", "replace"), chat.request(QUESTION), thinking=chat.THINKING, bos=bos, eos=eos
+    )
+    before, *after = text.split(QUESTION)
+    if len(after) != 1:
+        raise ModelError(f"its chat template tells a question {len(after)} times, expected once; name another model")
+    if (length := len(context.tokenise(text + chat.OPEN, controls=True))) > FRAME:
+        raise ModelError(f"its chat template takes {length} tokens, expected {FRAME} at most; name another model")
+    return before, after[0] + chat.OPEN
 
 
-def _line(text: str) -> str:
-    """Return what is meant to be run; nothing of a remark."""
-    line = text.strip().removeprefix("$ ").strip("`").strip()
+def meant(text: str) -> str:
+    """Return what is meant to be run, without the signs that it is code; nothing of a remark."""
+    line = text.strip().removeprefix("$ ").strip()
+    if quoted := QUOTED.fullmatch(line):
+        line = quoted[1]
     return "" if line.startswith("#") else line

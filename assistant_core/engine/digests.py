@@ -24,13 +24,13 @@ _LOG = logging.getLogger(__name__)
 def of(path: Path, cache: Path) -> tuple[str, int]:
     """Return sha256, in hexadecimal, and size in bytes of the file at `path`. Raises OSError."""
     found = path.stat()
-    identity = _identity(found)
+    key = _identity(found)
     known = _read(cache)
-    if identity in known:
-        return known[identity], found.st_size
+    if key in known:
+        return known[key], found.st_size
     digest, size = computed(path)
-    if _identity(path.stat()) == identity and found.st_ctime_ns < time.time_ns() - SETTLED_NS:
-        _write(cache, {**known, identity: digest})
+    if _identity(path.stat()) == key and found.st_ctime_ns < time.time_ns() - SETTLED_NS:
+        _write(cache, {**known, key: digest})
     return digest, size
 
 
@@ -38,6 +38,14 @@ def computed(path: Path) -> tuple[str, int]:
     """Return what `of` does, from the bytes themselves. Raises OSError."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest(), source.tell()
+
+
+def identity(path: Path) -> str:
+    """Return what stays the same as long as the file at `path` does, "" where there is none."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return ""
 
 
 def _identity(found: os.stat_result) -> str:

@@ -100,7 +100,7 @@ class Opened:
     def __init__(self, model: Model, paths: Paths) -> None:
         if FILE not in model.files:
             names = sorted(model.files)
-            raise ModelError(f"the card of {model.version} names {names}, not {FILE}; {registry.INSTEAD}")
+            raise ModelError(f"the card of {model.version} names {names}, not {FILE}; {registry.instead('command')}")
         self.version = model.version
         self.trained = frozenset(model.card.pieces.get("trained", ()))
         self.personal = any(data.licence == "private" for data in model.card.data)

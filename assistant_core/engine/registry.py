@@ -33,10 +33,6 @@ SHIPPED = Path(__file__).parents[1] / "models"
 CARD = "card.json"
 CURRENT = "current"
 VERDICTS = "models.json"  # in the cache folder
-INSTEAD = (
-    "use another version (`assistant train history` shows them) or `assistant train deploy shipped`; "
-    "if it is the shipped one, install the program again"
-)
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)  # of a version and of a file: one folder's own
 _LOG = logging.getLogger(__name__)
@@ -112,7 +108,7 @@ def load(kind: Kind, version: str, paths: Paths) -> Model:
     _check_owner(folder)
     model = _load(kind, folder, paths)
     if model.version != version:
-        raise ModelError(f"{folder / CARD} is the card of {model.version}, expected {version}; {INSTEAD}")
+        raise ModelError(f"{folder / CARD} is the card of {model.version}, expected {version}; {instead(kind)}")
     return model
 
 
@@ -130,12 +126,12 @@ def verify(model: Model, paths: Paths) -> None:
                     seal.check_key(path, seal_key.load(paths))
                 continue
         except OSError as error:
-            raise ModelError(f"{path} cannot be read: {error}; {INSTEAD}") from error
+            raise ModelError(f"{path} cannot be read: {error}; {instead(model.kind)}") from error
         except SealError as error:
             raise ModelError(str(error)) from error
         raise ModelError(
             f"{path} is damaged: {size} bytes of sha256 {digest}, expected {expected.bytes} of {expected.sha256}; "
-            f"{INSTEAD}"
+            f"{instead(model.kind)}"
         )
 
 
@@ -145,6 +141,19 @@ def open_file(model: Model, name: str, paths: Paths) -> AbstractContextManager[P
     A sealed file is decrypted into memory. Raises SealError.
     """
     return seal.opened(model.files[name], partial(seal_key.load, paths))
+
+
+def instead(kind: str) -> str:
+    """Say what to do about a model of this kind that cannot be used."""
+    if kind == "adapter":
+        return (
+            "use another one (`assistant train history` shows them) or `assistant train deploy shipped --kind adapter`"
+        )
+    which = "" if kind == "command" else f" --kind {kind}"
+    return (
+        f"use another version (`assistant train history` shows them) or `assistant train deploy shipped{which}`; "
+        "if it is the shipped one, install the program again"
+    )
 
 
 def described(path: Path) -> File:
@@ -227,6 +236,10 @@ def _created(folder: Path) -> str:
         return ""
 
 
+def _kind_of(folder: Path) -> str:
+    return folder.name if folder.parent == SHIPPED else folder.parent.name
+
+
 def _card(folder: Path) -> Card:
     file = folder / CARD
     try:
@@ -234,7 +247,7 @@ def _card(folder: Path) -> Card:
     except FileNotFoundError as error:
         raise ModelError(f"there is no model in {folder}: it has no {CARD}") from error
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise ModelError(f"{file} cannot be used: {error}; {INSTEAD}") from error
+        raise ModelError(f"{file} cannot be used: {error}; {instead(_kind_of(folder))}") from error
     for name in card.files:
         if not _NAME.fullmatch(name):
             raise ModelError(f"{file} names the file {name!r}; expected one in its own folder")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LOG_BYTES, LOG_FILES = 1_000_000, 3
 SWITCH_S = 0.0005  # longest turn of a thread, such as the one that reads the history, while a request waits
+RETRY_S = 60.0  # after which a chat model that could not be read may be there, or there is memory for it
 REPORTED = 50_000  # rows between two progress reports
 
 _Failure = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -48,7 +49,7 @@ class _Backend:
         self._paths = paths
         self._settings = Settings()
         self._model = Owner(self._open_model)
-        self._chat = Owner(self._open_chat)
+        self._chat = Owner(self._open_chat, retry_s=RETRY_S)
         self._desk = Desk(paths, Owners(self._model, self._chat), lambda: self._settings.models)
 
     @property

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     Answers = list[tuple[str, float]]
 
-CHAT_S: Final = 5.0  # longest wait for the chat model, from the question on
+CHAT_S: Final = 5.0  # longest work of the chat model, from the question on
+STEP_S: Final = 1.0  # in which a large one ends the step that it is at, and says what it has
 
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound=Owned)
@@ -98,7 +99,7 @@ class Talker(Loan["Adapted"]):
         self._place = place
 
     def begin(self, messages: Sequence[Message]) -> Saying:
-        """Ask for lines; what is returned waits for them, CHAT_S at the most, and then goes without them."""
+        """Ask for lines; what is returned waits for them, little more than CHAT_S, and then goes without them."""
         from assistant_core.engine.chat import Said  # noqa: PLC0415 - slow to import
 
         end = time.monotonic() + CHAT_S
@@ -107,7 +108,7 @@ class Talker(Loan["Adapted"]):
         @cache
         def saying() -> Said:
             try:
-                said = wait(max(end - time.monotonic(), 0))
+                said = wait(max(end + STEP_S - time.monotonic(), 0))
             except Empty:
                 self.cancel()
                 return Said(note=f"the chat model has said nothing in {CHAT_S:g} s; if it was being read, ask again")

@@ -7,7 +7,9 @@ making, not for the work, and not for its end when it is cancelled.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -48,19 +50,21 @@ class _Work(Generic[T]):
 class Owner(Generic[T]):
     """Owns what `make` returns, after `idle_s` seconds without work nothing. All methods may be called in any thread.
 
-    Where it cannot be made, or fails at its work, the log says why, and nothing is tried again before `renew`.
+    Where it cannot be made, or fails at its work, the log says why, and it is tried again after `retry_s` seconds, or
+    `renew`.
     """
 
-    def __init__(self, make: Callable[[], T], idle_s: float = IDLE_S) -> None:
+    def __init__(self, make: Callable[[], T], idle_s: float = IDLE_S, retry_s: float = math.inf) -> None:
         self._make = make
         self._idle_s = idle_s
+        self._retry_s = retry_s
         self._owned: T | None = None
         self._work: PriorityQueue[tuple[bool, int, _Work[T] | None]] = PriorityQueue()  # what is urgent first
         self._numbers = count()
         self._current: _Work[T] | None = None
         self._lock = threading.Lock()  # between beginning with work and cancelling it
         self._thread: threading.Thread | None = None
-        self._absent = False
+        self._absent_until = 0.0  # by time.monotonic
         self.problem = ""  # why it is absent, if it is
 
     def submit(
@@ -71,7 +75,7 @@ class Owner(Generic[T]):
         `done` must not raise, and is called in any case. None is returned, and nothing done, where there is nothing to
         do it with. Urgent work is done before any other, and ends other work that is being done.
         """
-        if self._absent:
+        if self._is_absent:
             return None
         work = _Work(do, done, urgent=urgent)
         self._put(work, urgent=urgent)
@@ -86,6 +90,10 @@ class Owner(Generic[T]):
         """Give up what is owned, before any work submitted from now on; it is made anew when it is wanted again."""
         if self._thread is not None:  # otherwise there is nothing yet
             self._put(None, urgent=True)
+
+    @property
+    def _is_absent(self) -> bool:
+        return time.monotonic() < self._absent_until
 
     def _put(self, work: _Work[T] | None, *, urgent: bool) -> None:
         self._work.put((not urgent, next(self._numbers), work))
@@ -105,17 +113,17 @@ class Owner(Generic[T]):
                 continue
             if work is None:
                 self._give_up()
-                self._absent, self.problem = False, ""
+                self._absent_until, self.problem = 0.0, ""
             else:
                 work.done(self._result(work))
 
     def _result(self, work: _Work[T]) -> Any:  # noqa: ANN401 - what the work comes to
         self._current = work
         try:
-            if work.cancelled or self._absent:
+            if work.cancelled or self._is_absent:
                 return None
             if self._owned is None:
-                self._owned = self._make()
+                self._owned, self.problem = self._make(), ""
             with self._lock:
                 if work.cancelled:
                     return None
@@ -131,8 +139,8 @@ class Owner(Generic[T]):
         return None
 
     def _fail(self, reason: str, error: Exception | None = None) -> None:
-        _log.info("absent until the next reload: %s", reason, exc_info=error)
-        self._absent, self.problem = True, reason
+        _log.info("absent until the next reload or for %g s: %s", self._retry_s, reason, exc_info=error)
+        self._absent_until, self.problem = time.monotonic() + self._retry_s, reason
         self._give_up()
 
     def _give_up(self) -> None:
