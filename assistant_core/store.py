@@ -35,6 +35,7 @@ _INSERT = (
     "INSERT OR IGNORE INTO commands (session_id, line, cwd, git_root, started_ns, duration_ns, exit_code, "
     "environment, author, redacted, added_ns, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_TABLES: dict[type, str] = {Suggestion: "suggestions", Feedback: "feedback", Example: "examples"}
 _FROM_COMMANDS = "FROM commands c JOIN sessions s ON s.id = c.session_id"
 
 
@@ -192,30 +193,32 @@ class Store:
 
     def add_suggestion(self, suggestion: Suggestion) -> None:
         """Write down what was shown and what became of it."""
-        self._add("suggestions", suggestion)
+        self._add(suggestion)
 
     def add_feedback(self, feedback: Feedback) -> None:
         """Write down the user's word on an answer or a suggestion."""
-        self._add("feedback", feedback)
+        self._add(feedback)
 
     def add_example(self, example: Example) -> None:
         """Write down a line and its meaning, taught by the user."""
-        self._add("examples", example)
+        self._add(example)
 
-    def _add(self, table: str, record: msgspec.Struct) -> None:
+    def _add(self, record: msgspec.Struct) -> None:
         values = msgspec.structs.asdict(record)
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         with self._transaction() as db:
-            db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names are ours
+            db.execute(f"INSERT INTO {_TABLES[type(record)]} ({columns}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names are ours
 
     # --- deleting --------------------------------------------------------------------------------------------
 
     def forget(self, line: str) -> int:
-        """Delete `line` everywhere, and keep it out of later imports of what ran before now; return how many."""
+        """Delete `line` everywhere, and keep it out of later imports of what ran before now; return how many rows."""
         with self._transaction() as db:
-            count = db.execute("DELETE FROM commands WHERE line = ?", (line,)).rowcount
+            before = db.total_changes
+            db.execute("DELETE FROM commands WHERE line = ?", (line,))
             self._forget_shown(db, line)
             db.execute("DELETE FROM examples WHERE line = ?", (line,))
+            count = db.total_changes - before
             db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (self._digest(line), time.time_ns()))
         self._deleted()
         return count
@@ -251,6 +254,13 @@ class Store:
         self._deleted()
         return found.rowcount > 0
 
+    def delete_feedback(self, last: Feedback) -> None:
+        """Delete `last` and what was said before of the same thing, which would count in its place."""
+        shown = (last.about, last.subject, last.response)
+        with self._transaction() as db:
+            db.execute("DELETE FROM feedback WHERE (about, subject, response) = (?, ?, ?)", shown)
+        self._deleted()
+
     def delete(self, numbers: Iterable[int]) -> list[str]:
         """Delete the commands of these numbers; return their lines."""
         lines = []
@@ -264,20 +274,17 @@ class Store:
         """Delete what is older than `days` and all but the newest `rows` commands (0: no bound); return how many."""
         deleted = 0
         with self._transaction() as db:
+            before = db.total_changes
             if days > 0:
                 bound = time.time_ns() - days * 86_400 * 10**9
-                deleted += db.execute(
-                    "DELETE FROM commands WHERE coalesce(started_ns, added_ns) < ?", (bound,)
-                ).rowcount
+                old = "DELETE FROM commands WHERE coalesce(started_ns, added_ns) < ?"
+                deleted += db.execute(old, (bound,)).rowcount
                 for table in ("suggestions", "feedback"):
                     db.execute(f"DELETE FROM {table} WHERE at_ns < ?", (bound,))  # noqa: S608 - names are ours
             if rows > 0:
-                deleted += db.execute(
-                    "DELETE FROM commands WHERE id IN (SELECT id FROM commands "
-                    "ORDER BY started_ns DESC, id DESC LIMIT -1 OFFSET ?)",
-                    (rows,),
-                ).rowcount
-        if deleted:
+                others = "SELECT id FROM commands ORDER BY started_ns DESC, id DESC LIMIT -1 OFFSET ?"
+                deleted += db.execute(f"DELETE FROM commands WHERE id IN ({others})", (rows,)).rowcount  # noqa: S608 - ours
+        if self._db.total_changes > before:
             self._deleted()
         return deleted
 
@@ -301,7 +308,7 @@ class Store:
             for made in (training / "raw", training / "processed", *training.glob("runs/*/*")):
                 if made.is_dir():
                     shutil.rmtree(made, ignore_errors=True)  # a run that is going on ends with an error
-                elif made.name != "result.json":  # which holds scores
+                elif made.suffix != ".json":  # which holds scores
                     made.unlink(missing_ok=True)
 
     # --- reading ---------------------------------------------------------------------------------------------
@@ -309,13 +316,11 @@ class Store:
     def ranking_rows(self) -> Iterator[RankingRow]:
         """Yield what people typed, oldest first; lines of unknown time come before all others."""
         with self._errors():
-            yield from map(
-                RankingRow._make,
-                self._db.execute(
-                    "SELECT c.line, s.name, c.cwd, c.exit_code, c.started_ns FROM commands c "
-                    "JOIN sessions s ON s.id = c.session_id WHERE c.author = 'human' ORDER BY c.started_ns, c.id"
-                ),
+            rows = self._db.execute(
+                "SELECT c.line, s.name, c.cwd, c.exit_code, c.started_ns FROM commands c "
+                "JOIN sessions s ON s.id = c.session_id WHERE c.author = 'human' ORDER BY c.started_ns, c.id"
             )
+            yield from map(RankingRow._make, rows)
 
     def newest(
         self, limit: int, *, containing: str = "", cwd: str | None = None, session: str | None = None
@@ -350,27 +355,24 @@ class Store:
 
     def suggestions(self) -> list[Suggestion]:
         """Return every suggestion written down, oldest first."""
-        return self._all("suggestions", Suggestion)
+        return list(self.numbered(Suggestion).values())
 
     def feedback(self) -> list[Feedback]:
         """Return all feedback, oldest first."""
-        return self._all("feedback", Feedback)
+        return list(self.numbered(Feedback).values())
 
     def examples(self) -> list[Example]:
         """Return every example taught, oldest first."""
-        return self._all("examples", Example)
+        return list(self.numbered(Example).values())
 
-    def numbered_examples(self) -> dict[int, Example]:
-        """Return every example taught by its number, oldest first."""
-        with self._transaction() as db:
-            numbers = [row[0] for row in db.execute("SELECT id FROM examples ORDER BY id")]
-            return dict(zip(numbers, self.examples(), strict=True))
-
-    def _all(self, table: str, kind: type[_T]) -> list[_T]:
+    def numbered(self, kind: type[_T]) -> dict[int, _T]:
+        """Return every suggestion, word of feedback or example by its number, oldest first."""
         names = [field.name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type] # every record is a Struct
         with self._errors():
-            rows = self._db.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY id").fetchall()  # noqa: S608 - names are ours
-        return [msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for row in rows]
+            rows = self._db.execute(f"SELECT id, {', '.join(names)} FROM {_TABLES[kind]} ORDER BY id").fetchall()  # noqa: S608 - names are ours
+        return {
+            number: msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for number, *row in rows
+        }
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by table."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from program import lines, record, run, terminal
 
-from assistant_core.records import Command, Suggestion
+from assistant_core.records import Command, Example, Feedback, Suggestion
 from assistant_core.settings import Paths
+from assistant_core.store import Store
 
 Environ = dict[str, str]
 
@@ -90,6 +92,23 @@ def test_show_what_is_not_there(environ: Environ) -> None:
 def test_delete(argv: list[str], said: str, left: list[str], environ: Environ, history: Path) -> None:
     assert run(environ, "data", "delete", *argv) == (int("not found" in said), said, "")
     assert lines(history) == left
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("ls -la", "2 deleted\n"), ("list files", "1 deleted\n"), ("du -sh", "1 deleted\n"), ("ls", "2 deleted\n")],
+)
+def test_a_line_is_deleted_from_what_was_taught_and_judged(
+    environ: Environ, history: Path, line: str, said: str
+) -> None:
+    with closing(Store(history)) as store:
+        for subject, response in (("list files", "ls -la"), ("ls -la", "ls -la")):
+            store.add_feedback(
+                Feedback(at_ns=1, session="s", rating="helpful", about="answer", subject=subject, response=response)
+            )
+        store.add_example(Example(at_ns=1, line="du -sh", meaning="sizes"))
+    assert run(environ, "data", "delete", "--line", line) == (0, said, "")
+    assert run(environ, "data", "delete", "--line", line) == (1, "0 deleted, 1 not found\n", "")
 
 
 def test_what_is_deleted_is_gone_from_the_disk(environ: Environ, history: Path) -> None:

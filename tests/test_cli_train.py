@@ -16,9 +16,11 @@ from versions import promote
 from assistant_core.cli import train_run
 from assistant_core.engine import progress, registry
 from assistant_core.engine.progress import Look, Outcome, Progress
-from assistant_core.records import Command, Example
+from assistant_core.records import Command, Example, Feedback
 from assistant_core.settings import Paths
 from assistant_core.store import Store
+from training.corpus import store as corpus_store
+from training.corpus.source import Machine, Skips
 
 Environ = dict[str, str]
 
@@ -85,6 +87,67 @@ def test_review_lists_examples_and_lines(environ: Environ) -> None:
     found = run(environ, "train", "review", "--limit", "1", "--json").json["lessons"]
     assert [item["number"] for item in found] == ["e1", "e2", "4"]
     assert found[0] == {"number": "e1", "line": "du -sh *", "meaning": "sizes", "times": 1}
+
+
+@pytest.fixture
+def judged(paths: Paths) -> Path:
+    """What was called helpful, and what else was said."""
+    given = [
+        ("suggestion", "ls -la", "ls -la", "helpful"),
+        ("answer", "list files", "ls", "helpful"),
+        ("repair", "gti", "git", "helpful"),
+        ("explanation", "tar -x", "tar  an archiver\n  -x  takes files out", "helpful"),
+        ("answer", "two lines", "ls\npwd", "helpful"),  # which is not learnt from, nor are the next four
+        ("suggestion", "rm x", "rm x", "unhelpful"),
+        ("nothing", "", "", "helpful"),
+        ("answer", "list files", " ", "helpful"),
+        ("answer", "twice", "pwd", "helpful"),
+        ("answer", "twice", "pwd", "unhelpful"),
+        ("repair", "sl", "ls", "unhelpful"),
+        ("repair", "sl", "ls", "helpful"),
+    ]
+    with closing(Store(paths.history)) as store:
+        for about, subject, response, rating in given:
+            store.add_feedback(
+                Feedback(at_ns=1, session="s", about=about, subject=subject, response=response, rating=rating)  # type: ignore[arg-type] # texts of the table
+            )
+    return paths.history
+
+
+@pytest.mark.usefixtures("judged")
+def test_review_lists_what_was_called_helpful(environ: Environ) -> None:
+    found = run(environ, "train", "review", "--json").json["lessons"]
+    assert [(item["number"], item["line"], item["meaning"]) for item in found] == [
+        ("f1", "ls -la", ""),
+        ("f2", "ls", "list files"),
+        ("f3", "git", "instead of gti"),
+        ("f4", "tar -x", "tar an archiver -x takes files out"),
+        ("f12", "ls", "instead of sl"),
+    ]
+
+
+@pytest.mark.usefixtures("judged")
+def test_what_is_learned_from_feedback_is_what_review_lists(environ: Environ, paths: Paths) -> None:
+    learned = list(corpus_store.read(paths.history, Machine.here(environ), Skips()))
+    assert len(learned) == len(run(environ, "train", "review", "--json").json["lessons"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said", "left"),
+    [
+        (["drop", "f2"], 0, "dropped: ls\n", 4),
+        (["drop", "f12"], 0, "dropped: ls\n", 4),  # and not learnt from by what was said before
+        (["drop", "f1", "f4", "f1"], 1, "there is no f1", 3),
+        (["drop", "f6"], 1, "there is no f6", 5),
+        (["edit", "f2", "pwd"], 2, "f2: what you called helpful can be dropped, not edited", 5),
+    ],
+)
+@pytest.mark.usefixtures("judged")
+def test_feedback_is_dropped(environ: Environ, words: list[str], code: int, said: str, left: int) -> None:
+    found = run(environ, "train", "review", *words)
+    assert found.code == code
+    assert said in found.out + found.err
+    assert len(run(environ, "train", "review", "--json").json["lessons"]) == left
 
 
 def test_review_of_nothing(environ: Environ, paths: Paths) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -18,8 +19,9 @@ from training_process import install, until
 from assistant_core import settings
 from assistant_core.engine import progress, seal
 from assistant_core.engine.progress import Outcome, Progress
-from assistant_core.records import Command
+from assistant_core.records import Command, Example, Feedback
 from assistant_core.settings import Paths, private_directory, replace_file
+from assistant_core.store import Store
 
 Environ = dict[str, str]
 
@@ -86,6 +88,35 @@ def test_a_run_that_could_not_learn_is_not_begun(  # noqa: PLR0913, PLR0917 - a 
         assert (refused.code, refused.out) == (2, "")
         assert said in refused.err
     assert not paths.training.exists()
+
+
+TAUGHT = Example(at_ns=1, line="du -sh", meaning="sizes")
+LIKED = Feedback(at_ns=1, session="s", rating="helpful", about="suggestion", subject="ls", response="ls")
+
+
+@pytest.mark.parametrize(
+    ("named", "lesson", "code"),
+    [
+        (("TRAINING", "MODELS"), TAUGHT, 0),
+        (("TRAINING", "MODELS"), LIKED, 0),
+        (("TRAINING", "MODELS"), None, 2),
+        (("TRAINING",), TAUGHT, 2),
+        (("MODELS",), TAUGHT, 2),
+    ],
+)
+def test_an_adapter_learns_from_what_was_taught_on_the_first_day(
+    fake: Environ, paths: Paths, named: tuple[str, ...], lesson: Example | Feedback | None, code: int
+) -> None:
+    paths.history.unlink()
+    with closing(Store(paths.history)) as store:
+        if isinstance(lesson, Example):
+            store.add_example(lesson)
+        elif lesson:
+            store.add_feedback(lesson)
+
+    fake |= {f"XONTRIB_ASSISTANT_{name}_CHAT": "/somewhere" for name in named}
+    begun = process(fake, "train", "now", "--foreground")
+    assert (begun.code, "too little to learn from: 0 of 0 commands" in begun.err) == (code, bool(code))
 
 
 def test_what_is_to_be_gone_on_with_needs_no_history(fake: Environ, paths: Paths) -> None:

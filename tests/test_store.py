@@ -64,6 +64,20 @@ def test_what_was_suggested_taught_and_judged_comes_back(store: Store) -> None:
     assert (store.suggestions(), store.feedback(), store.examples()) == ([suggestion], [feedback], [example])
 
 
+@pytest.mark.parametrize(("dropped", "left"), [(1, [2, 4]), (2, [1, 3, 4]), (3, [2, 4]), (4, [1, 2, 3])])
+def test_feedback_is_numbered_and_deleted_with_what_was_said_before_of_the_same(
+    store: Store, dropped: int, left: list[int]
+) -> None:
+    for at_ns, (subject, rating) in enumerate(
+        (("a", "helpful"), ("b", "helpful"), ("a", "unhelpful"), ("", "helpful"))
+    ):
+        store.add_feedback(Feedback(at_ns=at_ns, session="s", rating=rating, about="answer", subject=subject))  # type: ignore[arg-type] # of the table
+    found = store.numbered(Feedback)
+    assert list(found.values()) == store.feedback()
+    store.delete_feedback(found[dropped])
+    assert list(store.numbered(Feedback)) == left
+
+
 def test_file_and_folder_are_for_the_owner_alone(store: Store) -> None:
     store.append(FULL)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in store.path.parent.iterdir()}
@@ -115,8 +129,13 @@ def test_a_forgotten_line_is_gone_from_the_file_and_from_later_imports(store: St
     store.append(Command(line="ls", session="s", started_ns=2))
     for about, response in ((secret, "done"), ("sign in", secret)):
         store.add_feedback(Feedback(at_ns=1, session="s", rating="helpful", subject=about, response=response))
-    assert store.forget(secret) == 1
-    assert store.feedback() == []
+    store.add_suggestion(
+        Suggestion(session="s", at_ns=1, typed="m", line=secret, source="x", probability=1, accepted="no", ran=False)
+    )
+    store.add_example(Example(at_ns=1, line=secret, meaning="sign in"))
+    assert store.forget(secret) == 5
+    assert (store.feedback(), store.suggestions(), store.examples()) == ([], [], [])
+    assert store.forget(secret) == 0
     assert store.append_imported([(Command(line=secret, session="s", started_ns=1), 1)]) == 0
     assert lines(store) == ["ls"]
     for file in store.path.parent.iterdir():
@@ -140,6 +159,14 @@ def test_retention(store: Store, days: int, rows: int, expected: list[str]) -> N
     store.append(Command(line="untimed", session="s"))
     store.expire(days, rows)
     assert lines(store) == expected
+
+
+def test_feedback_that_is_too_old_leaves_the_file_as_well(store: Store) -> None:
+    store.add_feedback(Feedback(at_ns=1, session="s", rating="helpful", subject="a very unusual subject"))
+    assert store.expire(1, 0) == 0
+    assert store.feedback() == []
+    for file in store.path.parent.iterdir():
+        assert b"a very unusual subject" not in file.read_bytes()
 
 
 def test_purge_leaves_nothing_in_the_file(store: Store) -> None:
@@ -168,9 +195,10 @@ def test_what_was_made_to_learn_from_goes_with_what_is_deleted(deletion: str, st
         (training / name).parent.mkdir(parents=True)
         (training / name).write_bytes(b"secret plan")
     (training / "runs/r1/trainer/checkpoint-1").mkdir(parents=True)
-    (training / "runs/r1/result.json").write_text("{}")
+    for name in ("result.json", "adapter.json"):
+        (training / "runs/r1" / name).write_text("{}")
     DELETIONS[deletion](store)
-    assert [file.name for file in training.rglob("*") if file.is_file()] == ["result.json"]
+    assert {file.name for file in training.rglob("*") if file.is_file()} == {"result.json", "adapter.json"}
     assert not (training / "runs/r1/trainer").exists()
 
 

@@ -1,118 +1,27 @@
-"""The user's own adapter, the whole way: real rows, real torch, a real chat model in llama.cpp, of a few kilobytes."""
+"""The user's own adapter, from what they taught to use, and the way there cut off."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+import adapter_home
 import chat_models
-import personal_home
 import pytest
-import tiny_models
+from adapter_home import LINE, QUICK, Home, copy, files
 from chat_models import Chat
-from versions import promote
 
-from assistant_core.engine import chat, progress, registry, seal
-from assistant_core.engine.adapted import FILE, Adapted
-from assistant_core.engine.llm import Place as Where
-from assistant_core.engine.progress import Progress
-from assistant_core.errors import TrainingError
-from assistant_core.records import Example
+from assistant_core.engine import progress, registry
+from assistant_core.engine.adapted import FILE
 from assistant_core.settings import Models, Settings, Training
-from assistant_core.store import Store
-from training import adapter, commands, personal, publicset, safety
-from training import seal as sealing
-from training.job import Job, OutOfTimeError
-from training.recipes import LINEAR, Recipe
+from training import adapter, begun, publicset
+from training.job import OutOfTimeError
+from training.recipes import Recipe
 from training.records import Row, Task
-from training.workplace import User
 
 # peft asks transformers for a name that transformers has renamed
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
-LINE = "yak nap --by ~/barn"
-QUICK = Recipe(
-    rank=16,
-    epochs=2,
-    batch=8,
-    accumulation=1,
-    learning_rate=0.01,
-    general=0.05,
-    dropout=0.0,
-    targets=LINEAR,
-    save_every=1000,
-)
-
-
-class Home(personal_home.Place):
-    """A home whose adapter is trained, one run after the other."""
-
-    trains = staticmethod(adapter.run)
-
-    def __init__(self, home: Path, model: Chat, *, encrypt: bool = False) -> None:
-        training = Training(chat=str(model.folder), encrypt=encrypt)
-        super().__init__(home, Settings(models=Models(chat=str(model.gguf)), training=training))
-
-    def teach(self, count: int, first: int = 0, line: str = LINE) -> None:
-        """Teach `count` requests, asked in different words."""
-        with closing(Store(self.paths.history)) as store:
-            for at in range(first, first + count):
-                store.add_example(Example(at_ns=time.time_ns(), line=line, meaning=f"rest {at}"))
-
-    def result(self, name: str = "r1") -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder(name) / adapter.RESULT).read_bytes())
-        return {key: value for key, value in found.items() if key != "created"}
-
-    def version(self) -> str | None:
-        return registry.current("adapter", self.paths)
-
-    def said(self, text: str) -> str:
-        """What the chat model says with the adapter in use."""
-        with closing(Adapted(self.paths, self.settings.models.chat, 1.0)) as adapted:
-            return adapted.lines(chat.request(text), Where("/home/ann", "ann", "box")).lines[0][0]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small() -> Iterator[None]:
-    """Learn faster than a real model can, and measure by less."""
-    learning, fixed, items = publicset.learning()[:200], publicset.fixed()[:20], safety.items()[::8]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapter, "RECIPE", QUICK)
-        patch.setattr(publicset, "fixed", lambda: fixed)
-        patch.setattr(publicset, "learning", lambda: learning)
-        patch.setattr(safety, "items", lambda: items)
-        yield
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Chat:
-    return chat_models.build(tmp_path_factory.mktemp("chat"), steps=40)
-
-
-@pytest.fixture
-def home(tmp_path: Path, model: Chat) -> Home:
-    new = Home(tmp_path, model)
-    new.teach(30)
-    return new
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, model: Chat) -> Home:
-    """The same after one undisturbed run."""
-    new = Home(tmp_path_factory.mktemp("trained"), model)
-    new.teach(30)
-    new.run()
-    return new
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+small, model, home, trained = adapter_home.small, adapter_home.model, adapter_home.home, adapter_home.trained
 
 
 def test_from_what_was_taught_to_an_adapter_in_use(trained: Home, model: Chat) -> None:
@@ -134,7 +43,7 @@ def test_from_what_was_taught_to_an_adapter_in_use(trained: Home, model: Chat) -
 
 
 def test_what_is_no_better_than_the_adapter_in_use_stays_out(tmp_path: Path, trained: Home) -> None:
-    home = _copy(trained, tmp_path)
+    home = copy(trained, tmp_path)
     home.teach(2, first=30)
     home.run("r2")
     decision = progress.decisions(home.paths)[-1]
@@ -146,7 +55,7 @@ def test_what_is_no_better_than_the_adapter_in_use_stays_out(tmp_path: Path, tra
 
 
 def test_what_was_tried_is_not_tried_again(tmp_path: Path, trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    home = _copy(trained, tmp_path)
+    home = copy(trained, tmp_path)
     home.run("r2")
     assert "no new adapter: nothing was taught, corrected or called helpful since" in capsys.readouterr().err
     assert [decision.version for decision in progress.decisions(home.paths)] == ["r1"]
@@ -263,7 +172,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_rows_as_if_it_had_not_been
 
 
 def test_a_version_that_was_put_to_use_is_not_made_again(tmp_path: Path, trained: Home) -> None:
-    home = _copy(trained, tmp_path)
+    home = copy(trained, tmp_path)
     before = progress.decisions(home.paths)
     assert home.run(attempt=2).outcome("done", 0, "").decisions == (before[-1],)
     assert progress.decisions(home.paths) == before
@@ -273,7 +182,7 @@ def test_a_version_that_was_put_to_use_is_not_made_again(tmp_path: Path, trained
 def test_a_version_cut_off_before_its_decision_was_written_down_is_in_use(
     tmp_path: Path, trained: Home, model: Chat, earlier: str | None
 ) -> None:
-    home = _copy(trained, tmp_path)
+    home = copy(trained, tmp_path)
     (home.paths.training / "decisions.jsonl").unlink()
     if earlier:
         chat_models.install(home.paths, model.gguf, trained.paths.models / "adapter" / "r1" / FILE, earlier)
@@ -283,97 +192,24 @@ def test_a_version_cut_off_before_its_decision_was_written_down_is_in_use(
     assert progress.decisions(home.paths)[-1] == decision
 
 
-def _copy(trained: Home, folder: Path) -> Home:
-    home = Home(folder, Chat(Path(trained.settings.training.chat), Path(trained.settings.models.chat)))
-    shutil.copytree(trained.paths.data, home.paths.data)
-    return home
-
-
-# --- sealed ----------------------------------------------------------------------------------------------------------
-
-
-def test_whatever_holds_rows_or_was_made_of_them_is_sealed(
-    tmp_path: Path, model: Chat, trained: Home, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("recipe", "public", "damaged"),
+    [(QUICK._replace(alpha=16), slice(None), False), (QUICK, slice(100), False), (QUICK, slice(None), True)],
+)
+def test_a_run_that_was_stopped_begins_anew_with_another_recipe_or_public_set(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe,
+    public: slice,
+    damaged: bool,  # noqa: FBT001 - a cell of the table
 ) -> None:
-    pytest.importorskip("cryptography", reason="needs [seal]")
-    monkeypatch.setitem(sys.modules, "keyring", None)  # the user's own is none of ours
-    home = Home(tmp_path, model, encrypt=True)
-    home.teach(30)
-    monkeypatch.setattr(Home, "trains", staticmethod(_both))
-    promote(home.paths, "r1")  # the command model of this run is settled
     with pytest.raises(OutOfTimeError):
         home.run(steps=5)
-    assert files(home.folder()) == [adapter.CHOSEN]
-    assert seal.is_sealed(home.folder() / adapter.CHOSEN)
-    in_memory = sealing.in_memory(home.paths)
-    assert "r1/lora/checkpoint-5/trainer_state.json" in files(in_memory)
-    home.run(attempt=2)
-    assert not in_memory.exists()
-    assert home.result()["scores"] == trained.result()["scores"]
-    assert seal.is_sealed(home.paths.models / "adapter" / "r1" / FILE)
-    assert home.said("rest 77") == trained.said("rest 77")
-    found = [file for folder in (home.paths.training, home.paths.models) for file in folder.rglob("*")]
-    assert [file for file in found if file.is_file() and LINE.encode() in file.read_bytes()] == []
-
-
-def _both(job: Job, user: User, clear: Path) -> None:
-    personal.run(job, user, clear)
-    adapter.run(job, user, clear)
-
-
-def test_a_run_that_is_no_longer_to_be_sealed_begins_anew(
-    tmp_path: Path, model: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("cryptography", reason="needs [seal]")
-    monkeypatch.setitem(sys.modules, "keyring", None)
-    home = Home(tmp_path, model, encrypt=True)
-    home.teach(30)
+    rows = publicset.learning()[public]
+    monkeypatch.setattr(adapter, "RECIPE", recipe)
+    monkeypatch.setattr(publicset, "learning", lambda: rows)
+    if damaged:
+        (home.folder() / adapter.CHECKPOINTS / begun.FILE).write_text("{")
     with pytest.raises(OutOfTimeError):
-        home.run(steps=1)
-    home.settings = home.settings._replace(training=home.settings.training._replace(encrypt=False))
-    with pytest.raises(OutOfTimeError):
-        home.run(steps=1, attempt=2)
-    assert not sealing.place_in_memory(home.paths).exists()
-    assert not seal.is_sealed(home.folder() / adapter.CHOSEN)
-    assert "lora/checkpoint-1/trainer_state.json" in files(home.folder())
-
-
-# --- the wrong model -------------------------------------------------------------------------------------------------
-
-
-def test_another_model_is_told_before_it_learns_and_the_command_model_is_in_use(
-    home: Home, model: Chat, tmp_path: Path
-) -> None:
-    other = shutil.copytree(model.folder, tmp_path / "other")
-    tiny_models.changed(other / "config.json", hidden_size=32)
-    home.settings = home.settings._replace(training=Training(chat=str(other)))
-    decision = promote(home.paths, "r1")
-    now = time.time_ns()
-    job = Job(home.paths, Progress(run="r1", started_ns=now, updated_ns=now), time.monotonic() + 600, None)
-    with pytest.raises(
-        TrainingError, match=r"no adapter: models\.chat .+ is not the model in .+: hidden_size 64, not 32"
-    ):
-        commands.learn_own(job, home.paths, home.settings, home.environ)
-    assert [each.version for each in job.outcome("failed", 0, "").decisions] == [decision.version]
-    assert not (home.folder() / adapter.CHECKPOINTS).exists()
-
-
-@pytest.mark.parametrize(
-    ("spoilt", "said"),
-    [
-        ({"folder": "/nowhere"}, "training.chat is '/nowhere', where config.json tells no shape"),
-        ({"config": "[]"}, "where config.json tells no shape of a model"),
-        ({"config": "{"}, "where config.json tells no shape of a model"),
-        ({"config": '{"hidden_size": 64}'}, "KeyError.'num_hidden_layers'"),
-        ({"gguf": "/nowhere.gguf"}, "models.chat is '/nowhere.gguf': there is no such file"),
-        ({"gguf": "/etc/passwd"}, "/etc/passwd"),
-    ],
-)
-def test_what_is_no_chat_model_is_named(
-    home: Home, model: Chat, tmp_path: Path, spoilt: dict[str, str], said: str
-) -> None:
-    (tmp_path / "config.json").write_text(spoilt.get("config", "{}"))
-    models = Models(chat=spoilt.get("gguf", str(model.gguf)))
-    home.settings = Settings(models=models, training=Training(chat=spoilt.get("folder", str(tmp_path))))
-    with pytest.raises(TrainingError, match=f"no adapter: .*{said}"):
-        home.run()
+        home.run(steps=2, attempt=2)
+    assert [path.name for path in home.folder().glob("lora/checkpoint-*")] == ["checkpoint-2"]

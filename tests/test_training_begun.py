@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from assistant_core.errors import TrainingError
 from training import begun
 
 BEGUN = {"start": "tiny", "rate": 0.002, "targets": ("q", "v")}
@@ -33,7 +32,7 @@ def test_a_run_that_goes_on_goes_on_with_the_same(
     if gone_on:
         (tmp_path / "run" / "checkpoint-4").mkdir()
     if gone_on and said:
-        with pytest.raises(TrainingError, match=re.escape(f"{tmp_path}/run was begun with {said}: give the same")):
+        with pytest.raises(begun.OtherError, match=re.escape(f"{tmp_path}/run was begun with {said}: give the same")):
             begun.check(tmp_path / "run", BEGUN | changes)
     else:
         begun.check(tmp_path / "run", BEGUN | changes)  # what never came to a checkpoint, begins
@@ -54,7 +53,9 @@ def test_a_run_goes_on_with_as_many_processes(
 
     check(before)
     (tmp_path / "checkpoint-4").mkdir()
-    with pytest.raises(TrainingError, match=f"begun with processes '{before or 1}', not '{after or 1}': give the same"):
+    with pytest.raises(
+        begun.OtherError, match=f"begun with processes '{before or 1}', not '{after or 1}': give the same"
+    ):
         check(after)
     check(before)
 
@@ -64,7 +65,9 @@ def test_what_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
     begun.check(tmp_path, BEGUN)
     (tmp_path / "checkpoint-4").mkdir()
     (tmp_path / begun.FILE).write_bytes(content)
-    with pytest.raises(TrainingError, match=r"begun\.json does not say .*\(.+\); move .* away and another run begins"):
+    with pytest.raises(
+        begun.OtherError, match=r"begun\.json does not say .*\(.+\); move .* away and another run begins"
+    ):
         begun.check(tmp_path, BEGUN)
 
 

@@ -278,3 +278,18 @@ def test_weights_that_are_damaged_are_named(base: Base, tmp_path: Path) -> None:
 def test_nothing_to_learn_from_is_an_error(base: Base, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="none of 1 rows is a request or fix"):
         lora.train(base.folder, [row("line", "ls")], [], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{{ raise_exception(messages[1].content) }}", "refuses a conversation .TemplateError"),
+        ("{{ messages | length }}{{ messages[1].content }}", "changes the question when the answer is there"),
+    ],
+)
+def test_a_template_that_cannot_be_learnt_with_is_named(base: Base, template: str, reason: str) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(base.folder)
+    tokenizer.chat_template = template
+    with pytest.raises(TrainingError, match=reason) as refused:
+        lora.encode(row("request", "what nobody else must read", "ls"), tokenizer, 500)
+    assert "nobody" not in str(refused.value)

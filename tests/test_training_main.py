@@ -97,6 +97,7 @@ def test_every_command_has_a_help(command: str, capsys: pytest.CaptureFixture[st
         (["embedding", "{tmp}", "{tmp}/out", "epoch=1"], "'epoch=1' changes no plan; expected NAME=NUMBER"),
         (["embedding", "{tmp}/few", "{tmp}/out"], "has 0 pairs to learn from, expected 8 or more"),
         (["pairs", "{tmp}/few", "{tmp}/out"], "0 pairs have no terms"),
+        (["ranking", "{tmp}/missing"], "{tmp}/missing/card.json"),
         (["pairs", "{tmp}/missing", "{tmp}/out"], "{tmp}/missing is no folder: expected .jsonl"),
         (["embedding", "{tmp}/missing", "{tmp}/out"], "{tmp}/missing is no folder: expected .jsonl"),
         (["corpus", "documents"], "'documents' names nothing that is there; expected documents=PATH"),

@@ -20,9 +20,10 @@ import shutil
 import time
 from collections import Counter
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import torch
@@ -43,6 +44,8 @@ from training.job import OutOfTimeError
 from training.measuring import Steps
 from training.recipes import RECIPES
 from training.records import Row
+from training.runs import has_bf16
+from training.workplace import NotMadeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +64,7 @@ RESULT = "adapter.json"  # its card, and what stays
 ROWS = "rows"  # of its scores: the digest of all that there was to choose from
 TRIED = {("adapter", "promote"), ("adapter", "keep")}  # decisions about what a run made
 CHECKPOINTS, MADE = "lora", "adapter"  # folders of weights
+WIDTHS: Final = {"float32": 4, "float16": 2, "bfloat16": 2}  # bytes
 SHAPE: Final = {"hidden_size": "embd", "num_hidden_layers": "layer", "num_attention_heads": "head"}
 
 
@@ -98,7 +102,7 @@ class _Result(NamedTuple):
 def run(job: Job, user: User, clear: Path) -> None:
     """Train, measure, decide; weights lie in `clear` (training.workplace) until then. Nothing without a chat model.
 
-    Raises AssistantError; what was in use before stays in use then.
+    Raises NotMadeError, OutOfTimeError; what was in use before stays in use then.
     """
     if not user.settings.training.chat:
         return
@@ -113,7 +117,7 @@ def run(job: Job, user: User, clear: Path) -> None:
     except OutOfTimeError:
         raise
     except AssistantError as error:
-        raise TrainingError(f"no adapter: {error}") from error
+        raise NotMadeError(f"no adapter: {error}") from error
 
 
 def _trained(job: Job, user: User, clear: Path) -> None:
@@ -125,8 +129,7 @@ def _trained(job: Job, user: User, clear: Path) -> None:
     job.report("adapter")
     held = {_asked(row) for row in chosen.held}
     general = [row for row in publicset.learning() if _asked(row) not in held]
-    watch = workplace.watcher(job, "adapter")
-    trained = lora.train(model.folder, chosen.learning, general, clear / CHECKPOINTS, recipe=RECIPE, watcher=watch)
+    trained = _learnt(job, model.folder, chosen.learning, general, clear / CHECKPOINTS)
     if trained is None:
         raise OutOfTimeError(workplace.LATE)
     job.report("adapter export")
@@ -143,14 +146,29 @@ def _trained(job: Job, user: User, clear: Path) -> None:
     job.decided(deploy.settle(user.paths, comparison, folder, card, user.environ, key=user.key))
 
 
+def _learnt(job: Job, base: Path, rows: Sequence[Row], general: Sequence[Row], folder: Path) -> Path | None:
+    """Train as lora.train does, anew where an attempt before had another recipe, tokenizer or public set."""
+    learn = partial(lora.train, base, rows, general, folder, recipe=RECIPE, watcher=workplace.watcher(job, "adapter"))
+    try:
+        return learn()
+    except begun.OtherError:
+        shutil.rmtree(folder)
+        return learn()
+
+
 def _chat(user: User) -> _Chat:
     """Return the chat model. Raises ModelError and TrainingError where it cannot be asked, or is not one model."""
     gguf = adapted.located(user.settings.models.chat)
-    folder = Path(os.path.expanduser(user.settings.training.chat))  # noqa: PTH111 - Path's raises for unknown users
+    name = user.settings.training.chat
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111 - Path's raises for unknown users
+    if not folder.is_absolute():
+        raise TrainingError(f"training.chat is {name!r}, which is another one in every folder; name it from / or ~ on")
+    adapted.check_memory(gguf)
     ChatModel(gguf).close()
     try:
         config = json.loads((folder / "config.json").read_bytes())
         shape = {name: config[name] for name in SHAPE}
+        adapted.check_memory(folder, _times(config))
         digest, _ = digests.of(gguf, user.paths.cache / registry.VERDICTS)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise TrainingError(
@@ -165,6 +183,12 @@ def _chat(user: User) -> _Chat:
             f"models.chat {gguf} is not the model in training.chat {folder}: {', '.join(differing)}; {reason}"
         )
     return _Chat(gguf, digest, folder)
+
+
+def _times(config: dict[str, Any]) -> float:
+    """Return how many times the memory of the saved weights those take that training.lora learns with."""
+    wide = WIDTHS["bfloat16" if has_bf16() else "float32"]
+    return wide / WIDTHS.get(config.get("dtype") or config.get("torch_dtype", ""), wide)
 
 
 # --- what is learnt, and what is held out ------------------------------------------------------------------------

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 FILE = "begun.json"
 
 
+class OtherError(TrainingError):
+    """What lies in the folder is of a run that was begun with something else."""
+
+
 def check(folder: Path, values: Mapping[str, Any]) -> None:
     """Keep `values`, of JSON's types, if a run begins in `folder`, and compare them if one goes on there.
 
     Kept with them is the number of processes as torchrun tells it, since a step learns from that many times a batch.
-    Raises TrainingError if the run was begun with others, or what was kept cannot be read.
+    Raises OtherError if the run was begun with others, or what was kept cannot be read.
     """
     file = folder / FILE
     text = json.dumps({**values, "processes": os.environ.get("WORLD_SIZE", "1")}, indent=1) + "\n"
@@ -38,7 +42,7 @@ def check(folder: Path, values: Mapping[str, Any]) -> None:
     differing = [f"{name} {then.get(name)!r}, not {value!r}" for name, value in now.items() if then.get(name) != value]
     if differing:
         reason = "give the same and it goes on, or move its folder away and another begins"
-        raise TrainingError(f"the run in {folder} was begun with {'; '.join(differing)}: {reason}")
+        raise OtherError(f"the run in {folder} was begun with {'; '.join(differing)}: {reason}")
 
 
 def _kept(file: Path) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def _kept(file: Path) -> dict[str, Any]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
     except (ValueError, msgspec.MsgspecError) as error:
         reason = f"move {file.parent} away and another run begins"
-        raise TrainingError(f"{file} does not say what the run was begun with ({error}); {reason}") from error
+        raise OtherError(f"{file} does not say what the run was begun with ({error}); {reason}") from error
 
 
 def digest(content: bytes) -> str:

@@ -44,13 +44,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def learn_own(job: Job, paths: Paths, current: Settings, environ: Mapping[str, str]) -> None:
-    """Train the command model, then the adapter. Raises AssistantError; what the first came to stays then."""
+    """Train the command model, then the adapter. Raises AssistantError; what the other came to stays then."""
     from training import adapter, personal, workplace  # noqa: PLC0415 - after `work` has set the number of threads
 
     user = workplace.User(paths, current, environ)
+    reasons: list[str] = []
     with workplace.opened(job, user) as clear:
-        personal.run(job, user, clear)
-        adapter.run(job, user, clear)
+        for train in (personal.run, adapter.run):
+            try:
+                train(job, user, clear)
+            except workplace.NotMadeError as error:
+                reasons.append(str(error))
+    if reasons:
+        raise TrainingError("; ".join(reasons))
 
 
 def corpus(arguments: argparse.Namespace) -> int:
@@ -120,6 +126,14 @@ def pairs(arguments: argparse.Namespace) -> int:
 
     with _whole(arguments.target) as target:
         return _tell(pairs.release(arguments.corpora, target).scores)
+
+
+def ranking(arguments: argparse.Namespace) -> int:
+    """Learn anew how the proposals of the known requests are ordered."""
+    from training import pairs  # noqa: PLC0415 - see the head of this file
+
+    with _whole(arguments.target) as target:
+        return _tell(pairs.rank(arguments.target, target).scores)
 
 
 def embedding(arguments: argparse.Namespace) -> int:

@@ -114,9 +114,13 @@ def encode(row: Row, tokenizer: PreTrainedTokenizerBase, longest: int) -> Exampl
     whole = [*asked, {"role": "assistant", "content": chat.OPEN + answer + chat.CLOSE}]
 
     def written(turns: list[chat.Message], *, ask: bool = False) -> str:
-        made = tokenizer.apply_chat_template(
-            list(turns), tokenize=False, add_generation_prompt=ask, enable_thinking=chat.THINKING
-        )
+        try:
+            made = tokenizer.apply_chat_template(
+                list(turns), tokenize=False, add_generation_prompt=ask, enable_thinking=chat.THINKING
+            )
+        except Exception as error:  # whatever a template, which is a program, comes to; it may hold the question
+            reason = f"refuses a conversation ({type(error).__name__}); name another model"
+            raise TrainingError(f"the chat template {reason}") from error
         return str(made)
 
     question, text = written(asked, ask=True) + chat.OPEN, written(whole)

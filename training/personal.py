@@ -54,6 +54,7 @@ from training.job import OutOfTimeError
 from training.measuring import Steps
 from training.records import Row
 from training.trainer import Plan
+from training.workplace import NotMadeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,7 @@ class _Held(msgspec.Struct, frozen=True):
 def run(job: Job, user: User, clear: Path) -> None:
     """Train, measure, decide; weights lie in `clear` (training.workplace) until then.
 
-    Raises AssistantError; what was in use before stays in use then.
+    Raises AssistantError, NotMadeError where there is too little to learn from; what was in use before stays in use.
     """
     if decision := deploy.settled(user.paths, "command", job.run, user.environ):
         job.decided(decision)
@@ -170,7 +171,8 @@ def _gathered(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _
     cut = _cut(rows, user.settings.training.validation)
     held = [row for row in rows if row.at_ns is not None and row.at_ns > cut]
     if not held:
-        raise TrainingError(f"{len(rows)} sessions of closed days: too few to learn from and to measure by; wait a day")
+        found = f"{len(rows)} sessions of closed days"
+        raise NotMadeError(f"no command model: {found}: too few to learn from and to measure by; wait a day")
     words, fit = _vocabulary(clear, [row for row in rows if row.at_ns is None or row.at_ns <= cut], base)
     job.report("tokens")
     tokens.update(raw, processed, lambda row: examples.encode(row, words), words.file, key=key)
@@ -181,7 +183,7 @@ def _gathered(job: Job, user: User, base: _Base, clear: Path) -> tuple[Packed, _
     offered = [row for row in _offered(job, user) if known.isdisjoint(row.texts)]
     further = _further(offered, words, sum(len(example.tokens) for example in own))
     if not own:
-        raise TrainingError("nothing to learn from: no example fits a context")
+        raise NotMadeError("no command model: nothing to learn from, no example fits a context")
     all_own = [*own, *(example for _, example in further)]
     learning = examples.pack([*all_own, *forgetting.replayed(words, sum(len(each.tokens) for each in all_own))], seed=0)
     counted = Counter((row.source, row.licence) for row, _ in further)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 
+from assistant_core.errors import TrainingError
 from assistant_core.settings import Paths, Settings, private_directory
 from training import seal
 from training.job import OutOfTimeError
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
     from training.job import Job
     from training.runs import Step, Watcher
 
-MEMORY = 300 * 2**20  # bytes: three checkpoints of the model that ships with the optimizer's state, and the export
+# Bytes: three checkpoints of the model that ships with the optimizer's state, and the export; an adapter's, which come
+# after them, are smaller.
+MEMORY = 300 * 2**20
 LATE: Final = "there was not time enough to end; the next run goes on from here"
+
+
+class NotMadeError(TrainingError):
+    """One model of a run is not made; the others are made all the same."""
 
 
 class User(NamedTuple):

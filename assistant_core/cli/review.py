@@ -1,4 +1,4 @@
-"""`assistant data review`: what would be learned from, line by line, the newest first.
+"""`assistant data review`: the lines that would be learned from, one by one, the newest first.
 
 On a terminal each line may be kept or deleted for good; elsewhere the lines are printed.
 """
@@ -70,7 +70,7 @@ def _choice() -> str:
 COMMAND = Leaf(
     "review",
     run,
-    "Walk through what would be learned from, the newest first.",
+    "Walk through the lines that would be learned from, the newest first.",
     (argument("--limit", type=whole(ROWS), default=1000, metavar="COUNT", help="at most COUNT lines (default 1000)"),),
     ("assistant data review", "assistant data review --limit 20 --json"),
 )

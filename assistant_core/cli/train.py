@@ -188,7 +188,7 @@ GROUP = Group(
             ),
             (
                 "assistant train review",
-                "assistant train review drop 12 e3",
+                "assistant train review drop 12 e3 f1",
                 "assistant train review edit 12 'git pull'",
             ),
         ),

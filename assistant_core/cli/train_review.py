@@ -1,7 +1,7 @@
 """`assistant train review`: what would be learned from is seen, corrected and dropped, by number.
 
-In: the history. Out: the examples taught (e1, e2, …) and the lines people typed, each under the number of its last
-command; both numbers stay the same while others come and go.
+In: the history. Out: the examples taught (e1, e2, …), what was called helpful (f1, f2, …) and the lines people typed,
+each under the number of its last command; all numbers stay the same while others come and go.
 """
 
 import os
@@ -19,8 +19,12 @@ from assistant_core.cli.command import NOTHING, Answer, App, Styled, UsageError
 from assistant_core.settings import private_directory
 
 if TYPE_CHECKING:
-    from assistant_core.records import Example
+    from collections.abc import Iterator
+
+    from assistant_core.records import Example, Feedback
     from assistant_core.store import Store
+
+NUMBER = re.compile(r"[ef]?[1-9]\d{0,17}", re.ASCII)
 
 
 class Lesson(NamedTuple):
@@ -53,8 +57,7 @@ def _list(store: "Store", limit: int) -> Answer:
 
 
 def lessons(store: "Store", limit: int) -> list[Lesson]:
-    """Return every example, then at most `limit` different lines that people typed, the last run first."""
-    examples = [Lesson(f"e{number}", item.line, item.meaning) for number, item in store.numbered_examples().items()]
+    """Return examples and what was called helpful, then at most `limit` different lines typed, the last run first."""
     lines: dict[str, Lesson] = {}
     for stored in store.commands():
         if stored.command.author == "human":
@@ -62,7 +65,38 @@ def lessons(store: "Store", limit: int) -> list[Lesson]:
             lines[stored.command.line] = Lesson(
                 str(stored.id), stored.command.line, times=known.times + 1 if known else 1
             )
-    return [*examples, *list(reversed(lines.values()))[:limit]]
+    return [*_taught(store), *_helpful(store), *list(reversed(lines.values()))[:limit]]
+
+
+def _taught(store: "Store") -> "Iterator[Lesson]":
+    from assistant_core.records import Example  # noqa: PLC0415 - not needed for --help
+
+    for number, example in store.numbered(Example).items():
+        yield Lesson(f"e{number}", example.line, example.meaning)
+
+
+def _helpful(store: "Store") -> "Iterator[Lesson]":
+    """Yield the feedback that training.corpus.store learns from; the last word on the same thing counts."""
+    from assistant_core.records import Feedback  # noqa: PLC0415 - not needed for --help
+
+    found = store.numbered(Feedback).items()
+    for number, last in {(each.about, each.subject, each.response): (number, each) for number, each in found}.values():
+        said = last.response.strip()
+        several = "\n" in said and last.about != "explanation"
+        if last.rating == "helpful" and last.about != "nothing" and last.subject and said and not several:
+            yield Lesson(f"f{number}", *_shown(last))
+
+
+def _shown(feedback: "Feedback") -> tuple[str, str]:
+    """Return the line that feedback is about, and what there is to say of it."""
+    match feedback.about:
+        case "answer":
+            return feedback.response.strip(), feedback.subject
+        case "repair":
+            return feedback.response.strip(), f"instead of {feedback.subject}"
+        case "explanation":
+            return feedback.subject, " ".join(feedback.response.split())
+    return feedback.subject, ""
 
 
 def _drop(numbers: list[str], store: "Store", app: App) -> Answer:
@@ -71,11 +105,8 @@ def _drop(numbers: list[str], store: "Store", app: App) -> Answer:
         found = _find(number, store)
         if found is None:
             absent.append(number)
-        elif found.meaning is None:
-            store.forget(found.line)
-            dropped.append(found.line)
         else:
-            store.replace_example(int(number[1:]), None)
+            _delete(found, store)
             dropped.append(found.line)
     trouble = told.reload(app) if dropped else None
     lines: list[str | Styled] = [f"dropped: {line}" for line in dropped]
@@ -84,12 +115,26 @@ def _drop(numbers: list[str], store: "Store", app: App) -> Answer:
     return Answer({"dropped": dropped, "missing": absent, "service": trouble}, lines, int(bool(absent)))
 
 
+def _delete(found: Lesson, store: "Store") -> None:
+    from assistant_core.records import Feedback  # noqa: PLC0415 - not needed for --help
+
+    match found.number[0]:
+        case "e":
+            store.replace_example(int(found.number[1:]), None)
+        case "f":
+            store.delete_feedback(store.numbered(Feedback)[int(found.number[1:])])
+        case _:
+            store.forget(found.line)
+
+
 def _edit(words: list[str], store: "Store", app: App) -> Answer:
     number, *texts = words
     found = _find(number, store)
     if found is None:
         said = f"there is no {number}; `assistant train review` shows the numbers"
         return Answer({"edited": None, "missing": [number]}, [said], 1)
+    if number.startswith("f"):
+        raise UsageError(f"train review edit {number}: what you called helpful can be dropped, not edited")
     line, meaning = _clean(texts, found) if texts else _clean(_edited(found, app), found)
     if meaning is None:
         store.rewrite(found.line, line)
@@ -102,11 +147,12 @@ def _edit(words: list[str], store: "Store", app: App) -> Answer:
 
 
 def _find(number: str, store: "Store") -> Lesson | None:
-    if not re.fullmatch(r"e?[1-9]\d{0,17}", number, re.ASCII):
-        raise UsageError(f"{number!r} is no number; expected one such as 12, or e3 for an example")
-    if number.startswith("e"):
-        example = store.numbered_examples().get(int(number[1:]))
-        return Lesson(number, example.line, example.meaning) if example else None
+    if not NUMBER.fullmatch(number):
+        raise UsageError(
+            f"{number!r} is no number; expected one such as 12, e3 for an example, f4 for a helpful answer"
+        )
+    if number[0] in "ef":
+        return next((item for item in (*_taught(store), *_helpful(store)) if item.number == number), None)
     stored = store.get(int(number))
     return Lesson(number, stored.command.line) if stored else None
 

@@ -64,16 +64,18 @@ def now(args: Namespace, app: App) -> Answer:
 
 def _enough(app: App) -> None:
     """Raise TrainingError where a run would find nothing to learn from, as far as that shows at once."""
+    current, counts = app.settings(), _counts(app)
+    if current.training.chat and current.models.chat and (counts["examples"] or counts["feedback"]):
+        return  # an adapter learns from them
     today = time.time_ns() // _DAY_NS
     with app.history() as store:
         rows = store.ranking_rows() if store else iter(())
         closed = (row for row in rows if row.started_ns is not None and row.started_ns // _DAY_NS < today)
         found = len(list(islice(closed, NEEDED_COMMANDS)))
     if found < NEEDED_COMMANDS:
-        remembered = _counts(app)["commands"]
         raise TrainingError(
-            f"too little to learn from: {found} of {remembered:,} commands remembered ran on a day that is over (UTC), "
-            f"{NEEDED_COMMANDS} are needed; wait a day, or `assistant import` a history that has times"
+            f"too little to learn from: {found} of {counts['commands']:,} commands remembered ran on a day that is "
+            f"over (UTC), {NEEDED_COMMANDS} are needed; wait a day, or `assistant import` a history that has times"
         )
 
 

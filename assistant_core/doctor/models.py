@@ -110,7 +110,9 @@ def chat_folder(place: Place) -> Iterator[Finding]:
     if not (name := current.training.chat):
         return
     folder = Path(os.path.expanduser(name))  # noqa: PTH111 - Path's raises for unknown users
-    if not (folder.is_absolute() and (folder / TRAINED).is_file()):
+    if not folder.is_absolute():
+        found = f"training.chat is {name!r}, which is another one in every folder; name it from / or ~ on"
+    elif not (folder / TRAINED).is_file():
         found = f"training.chat is {name!r}: expected a folder with {TRAINED}"
     elif not current.models.chat:
         found = "training.chat is set; models.chat, which names the same model in GGUF, is empty"

@@ -108,16 +108,21 @@ def located(name: str) -> Path:
     return file
 
 
-def check_memory(file: Path) -> None:
-    """Raise ModelError if more memory is needed than there is: it would be taken from every other program."""
+def check_memory(model: Path, times: float = 1) -> None:
+    """Raise ModelError if more memory is needed than there is: it would be taken from every other program.
+
+    `model` is a file, or a folder as transformers saves it, whose weights take `times` the memory that they take there.
+    """
     try:
         found = re.search(r"^MemAvailable:\s*(\d+) kB$", MEMORY.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:  # not Linux
         return
-    free, needed = int(found[1]) * 1024 if found else sys.maxsize, file.stat().st_size
+    files = model.glob("model*.safetensors") if model.is_dir() else [model]
+    free, needed = int(found[1]) * 1024 if found else sys.maxsize, times * sum(file.stat().st_size for file in files)
     if needed > free:
         raise ModelError(
-            f"{file} needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are available; name a smaller model"
+            f"{model} needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are available; "
+            "name a smaller model"
         )
 
 
