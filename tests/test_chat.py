@@ -202,7 +202,7 @@ def test_the_doctor_looks_at_it(set_up: dict[str, str], chat_: chat_models.Chat,
     for folder, said in (
         (str(chat_.folder), f"ok: {chat_.folder}"),
         ("/nowhere", "warn: training.chat is '/nowhere': expected a folder with config.json"),
-        ("chat", "warn: training.chat is 'chat': expected a folder with config.json"),
+        ("chat", "warn: training.chat is 'chat', which is another one in every folder; name it from / or ~ on"),
     ):
         set_up["XONTRIB_ASSISTANT_TRAINING_CHAT"] = folder
         assert found()["adapter training"] == said

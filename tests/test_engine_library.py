@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assistant_core.engine import embed, intents, kept, library, pairs, prepared, registry
+from assistant_core.engine import embed, intents, kept, library, pairs, prepared, ranking, registry
 from assistant_core.engine.bm25 import BM25
 from assistant_core.engine.directions import Directions
 from assistant_core.engine.embed import Vocabulary
@@ -93,7 +93,7 @@ def installed(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def said(index: Index) -> list[tuple[list[Near], list[Near], float]]:
     """Return all that an index answers to ASKED."""
-    return [(index.nearest(each, 9), index.intended(each, 9), index.closeness(each)) for each in ASKED]
+    return [(index.nearest(each, 9), index.intended(each, 9), index.measured(each).closeness) for each in ASKED]
 
 
 def files(paths: Paths) -> list[Path]:
@@ -191,6 +191,49 @@ def test_without_intents_that_fit_nothing_is_intended(
         assert index.intended("find files", 3) == []
         assert index.nearest("find files", 3)
     assert ("expected 4; install" in caplog.text) is (shapes is not None)
+
+
+def ordering() -> ranking.Arrays:
+    """Return a ranking by the share alone."""
+    ones = np.ones(ranking.INPUTS, np.float32)
+    first = np.zeros((ranking.INPUTS + 1, 1), np.float32)
+    return ranking.Arrays(ones, ones, first, np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32), ones[:1])
+
+
+def put_ranking(paths: Paths, write: Callable[[Path], object]) -> None:
+    known = {pairs.FILE: lambda file: pairs.write(PAIRS, file), **learned(SHAPES)}
+    put(paths, "pairs", {**known, ranking.FILE: write}, "v2")
+
+
+def test_a_ranking_is_used_with_the_embedding_that_it_was_learned_with(paths: Paths) -> None:
+    assert library.opened(paths).pairs.ranking is None
+    put_ranking(paths, lambda file: ranking.write(ordering(), file))
+    for _ in range(2):
+        found = library.opened(paths).pairs.ranking
+        assert found is not None
+        assert [each.tolist() for each in found.arrays] == [each.tolist() for each in ordering()]
+    registry.use("embedding", None, paths)
+    assert library.opened(paths).pairs.ranking is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_without_a_ranking_that_can_be_read_there_are_answers(
+    paths: Paths, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = said(library.opened(paths).pairs)
+    put_ranking(paths, lambda file: file.write_bytes(content))
+    found = library.opened(paths)
+    assert found.pairs.ranking is None
+    assert said(found.pairs) == expected
+    assert f"{ranking.FILE} cannot be read as a ranking" in caplog.text
+    assert "requests are looked up without it" in caplog.text
+
+
+def test_a_ranking_that_was_changed_is_not_used(paths: Paths, caplog: pytest.LogCaptureFixture) -> None:
+    put_ranking(paths, lambda file: ranking.write(ordering(), file))
+    changed(paths.models / "pairs" / "v2" / ranking.FILE)
+    assert library.opened(paths).notes == (NOTHING,)
+    assert f"{ranking.FILE} is damaged" in caplog.text
 
 
 def test_two_processes_prepare_at_once(paths: Paths, environ: dict[str, str]) -> None:

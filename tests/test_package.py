@@ -9,6 +9,12 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from assistant_core.engine import registry
+from assistant_core.engine.registry import Card
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("assistant_core", "completers", "training", "xontrib")
 PAPERS = ("LICENSE", "NOTICE", "README.md", "pyproject.toml")
@@ -27,6 +33,13 @@ def test_the_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == {name for name in files if (source / name).is_file()}
+
+
+@pytest.mark.parametrize("card", sorted(registry.SHIPPED.glob("*/card.json")), ids=lambda card: card.parent.name)
+def test_the_card_of_a_model_is_of_the_files_beside_it(card: Path) -> None:
+    found = msgspec.json.decode(card.read_bytes(), type=Card).files
+    assert {file.name for file in card.parent.iterdir()} == {registry.CARD, *found}
+    assert found == {name: registry.described(card.parent / name) for name in found}
 
 
 def test_every_package_is_named() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant_core.engine import intents, pairs, registry
+from assistant_core.engine import intents, pairs, ranking, registry
 from assistant_core.engine.answer import Answerer
 from assistant_core.engine.intents import STEPS, Arrays, Intents, quantised
 from assistant_core.engine.pairs import Index, Pair
@@ -165,7 +165,8 @@ def test_what_ships_is_made_from_the_corpora(tmp_path: Path) -> None:
     target = tmp_path / "pairs"
     card = release.release(tmp_path, target, PLAN._replace(epochs=1))
     assert [(each.source, each.licence) for each in card.data] == [("TellinaTool/nl2bash", "MIT")]
-    assert card.files == {name: registry.described(target / name) for name in (pairs.FILE, intents.FILE)}
+    names = (pairs.FILE, intents.FILE, ranking.FILE)
+    assert card.files == {name: registry.described(target / name) for name in names}
     known = pairs.read(target / pairs.FILE)
     assert len(known) == card.data[0].rows > len(PAIRS) / 2
     assert Index(known, intents=Intents.open(target / intents.FILE, len(known))).intended("count the files", 1)

@@ -46,6 +46,7 @@ def test_the_card_describes_what_was_written(released: tuple[Path, Card]) -> Non
     assert msgspec.json.decode((folder / registry.CARD).read_bytes(), type=Card) == card
     assert {file.name for file in folder.iterdir()} == {registry.CARD, *card.files}
     assert card.files == {name: registry.described(folder / name) for name in card.files}
+    assert set(card.files) == {files.FILE, intents.FILE}  # none of these pairs is trusted: nothing to rank by
     rows = len(corpora.requests(held=False))
     assert card.data == (Data(source="zoo/pages", licence="MIT", rows=rows, attribution="NOTICE"),)
     assert card.command.split()[:4] == ["python", "-m", "training", "pairs"]

@@ -24,6 +24,7 @@ lora               a chat model and rows -> an adapter
 recipes            how an adapter is trained, in numbers
 embedding          pairs of rows -> a static embedding
 intents            pairs -> which utilities and options a request wants
+ranking            pairs -> which of several proposals looks best
 
 export             weights -> GGUF, quantised
 reopen             GGUF -> weights, to go on from

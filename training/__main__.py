@@ -8,6 +8,7 @@ prepare     corpora -> vocabulary and contexts
 learn       contexts -> weights; under torchrun on as many processes as it starts
 release     weights -> the command model, with its card
 pairs       corpora -> the known requests, with their card
+ranking     known requests -> how their proposals are ordered, learned anew
 embedding   corpora -> the embedding, with its card
 evaluate    models, what was held out -> scores beside n-gram and retrieval, as one JSON
 
@@ -116,6 +117,9 @@ def _releases(add: Add) -> None:
     pairs = add("pairs", "our corpora to the known requests that ship, with their card", commands.pairs)
     _corpora(pairs)
     _target(pairs, "pairs")
+
+    ranking = add("ranking", "the known requests to how their proposals are ordered, learned anew", commands.ranking)
+    _target(ranking, "pairs")
 
     embedding = add("embedding", "our corpora to the embedding that ships, with its card", commands.embedding)
     _corpora(embedding)

@@ -107,7 +107,7 @@ def labels(of: Shape) -> Iterator[str]:
     for at, (name, options) in enumerate(of):
         yield f"utility {name}"
         yield f"after {of[at - 1].name if at else ''} {name}"
-        yield from (f"option {name} {option}" for option in options or ("none",))
+        yield from (f"option {name} {option}" for option in sorted(options) or ("none",))
     yield f"length {len(of)}"
     yield f"last {of[-1].name}"
 

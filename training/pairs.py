@@ -1,14 +1,16 @@
-"""The known requests that ship: pairs of our corpora, and the intents learned from them.
+"""The known requests that ship: pairs of our corpora, and the intents and the ranking learned from them.
 
 In: the folder of the corpora, the embedding that ships. Out: assistant_core/models/pairs: pairs.jsonl.xz, intents.npz,
-card.json. What training.public holds out is left out here as well, and answers are scored on it.
+ranking.npz, card.json. What training.public holds out is left out here as well, and answers are scored on it.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -16,13 +18,15 @@ import msgspec
 
 from assistant_core.engine import intents as engine
 from assistant_core.engine import pairs as files
+from assistant_core.engine import ranking as order
 from assistant_core.engine import registry
 from assistant_core.engine.answer import Answerer
 from assistant_core.engine.embed import Embedding
 from assistant_core.engine.intents import Intents
 from assistant_core.engine.pairs import Index, Pair
+from assistant_core.engine.ranking import Ranking
 from assistant_core.engine.registry import Card, Data
-from training import intents, publicset
+from training import intents, publicset, ranking
 from training.corpus import ours
 from training.corpus.clean import clean
 from training.corpus.split import split
@@ -36,6 +40,8 @@ from training.records import Row
 WEIGHTS = {"TellinaTool/nl2bash": 1.0, "MicrosoftDocs/azure-docs-cli": 0.1, "aws/aws-cli": 0.1}
 USUAL = 0.3
 UNSHOWN = frozenset({"withfig/autocomplete", "carapace-sh/carapace-bin"})
+EMBEDDING = registry.SHIPPED / "embedding"
+COMMAND = "python -m training pairs CORPORA TARGET"
 SCORED = (1, 3)  # how many of the answers are looked at: the first, and the best of those that are shown
 
 
@@ -43,20 +49,50 @@ def release(corpora: Path, target: Path, plan: intents.Plan | None = None) -> Ca
     """Write the pairs and what is learned from them to `target`, with their card."""
     rows = list(shown(split(clean(ours.read(corpora)), share=HELD_SHARE).learning))
     pairs = [pair(row) for row in rows]
+    learn = partial(intents.train, plan=plan)
     target.mkdir(parents=True, exist_ok=True)
     files.write(pairs, target / files.FILE)
-    engine.write(intents.train(pairs, plan), target / engine.FILE)
+    engine.write(learn(pairs), target / engine.FILE)
+    examples = ranking.examples(pairs, Embedding.open(EMBEDDING), learn)
+    if len(examples) >= ranking.LEAST:
+        order.write(ranking.train(examples), target / order.FILE)
     card = Card(
         kind="pairs",
         version=time.strftime("%Y-%m-%d", time.gmtime()),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        files={name: registry.described(target / name) for name in (files.FILE, engine.FILE)},
+        files=_files(target),
         data=data(rows),
         scores=_scores(target, pairs),
-        command="python -m training pairs CORPORA TARGET",
+        command=COMMAND,
         base=None,
         trained_on="CPU",
     )
+    return _written(card, target)
+
+
+def rank(released: Path, target: Path, learn: ranking.Learn = intents.train) -> Card:
+    """Learn the ranking of what was `released` anew; write that and all else of it to `target`, with its card.
+
+    `learn`: learns the intents of each part. Raises ModelError for files that are none of ours, TrainingError where
+    there is too little to learn from.
+    """
+    card = msgspec.json.decode((released / registry.CARD).read_bytes(), type=Card)
+    for name in (files.FILE, engine.FILE):
+        shutil.copy(released / name, target / name)
+    pairs = files.read(target / files.FILE)
+    order.write(ranking.train(ranking.examples(pairs, Embedding.open(EMBEDDING), learn)), target / order.FILE)
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    command = f"{COMMAND}; python -m training ranking TARGET"
+    made = {"created": created, "files": _files(target), "scores": _scores(target, pairs), "command": command}
+    return _written(msgspec.structs.replace(card, **made), target)
+
+
+def _files(target: Path) -> dict[str, registry.File]:
+    names = (files.FILE, engine.FILE, order.FILE)
+    return {name: registry.described(target / name) for name in names if (target / name).exists()}
+
+
+def _written(card: Card, target: Path) -> Card:
     (target / registry.CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
     for file in target.iterdir():
         file.chmod(0o644)  # installed with the program, for whoever runs it
@@ -78,9 +114,14 @@ def score(index: Index, asked: Sequence[Row]) -> dict[str, float]:
 
 def _scores(folder: Path, pairs: Sequence[Pair]) -> dict[str, str | float]:
     """Return how well the fixed public set is answered by what is in `folder` and the embedding that ships."""
-    embedding = registry.SHIPPED / "embedding"
-    card = msgspec.json.decode((embedding / registry.CARD).read_bytes(), type=Card)
-    index = Index(pairs, Embedding.open(embedding), Intents.open(folder / engine.FILE, len(pairs)))
+    card = msgspec.json.decode((EMBEDDING / registry.CARD).read_bytes(), type=Card)
+    learned = folder / order.FILE
+    index = Index(
+        pairs,
+        Embedding.open(EMBEDDING),
+        Intents.open(folder / engine.FILE, len(pairs)),
+        Ranking.open(learned) if learned.exists() else None,
+    )
     return {"embedding": card.version, **score(index, publicset.fixed())}
 
 

@@ -22,6 +22,7 @@ told         a version of the model, asked in the words that it was taught
 
 A chat model, where the user names one:
 chat         what it is asked, as messages; the one form for training and for use
+template     the model's own form of them, filled in by a process of its own
 chat_model   a few lines that answer them
 adapters     adapters of a loaded model, switched while it runs
 adapted      the model that the settings name, with the user's own adapter at the strength of the dial
@@ -37,6 +38,9 @@ bm25         which texts share rare words with a query
 embed        the embedding of requests and lines, run by numpy
 directions   many of its rows in a quarter of the memory
 intents      what a request probably wants, as the shape of a line
+proposals    what pairs and intents propose, in numbers
+ranking      the same, weighed anew
+labels       which utilities and options lines have, and which words of requests go with them
 shape        what a line does, less what it does it to
 answer       a request -> the few lines that most probably do it, from all that is known of it
 values       what a request is about: numbers, paths, patterns, names

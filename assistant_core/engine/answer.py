@@ -1,10 +1,10 @@
 """A request in words to the few lines that most probably do it.
 
 In: a request. Out: lines, best first, each with its probability and where it comes from. Several know something
-about it: the pairs whose requests are near; the intents, which tell what kind of line is wanted; the command model,
-which makes lines up, as a chat model does. Each gives its opinion as a distribution over lines, with the request's own
-values put in; the lines shown are those that agree best with the mean (assistant_core.engine.consensus). Whoever is
-not there is left out.
+about it: the pairs whose requests are near; the intents, which tell what kind of line is wanted; the ranking, which
+weighs anew what these two propose; the command model, which makes lines up, as a chat model does. Each gives its
+opinion as a distribution over lines, with the request's own values put in; the lines shown are those that agree best
+with the mean (assistant_core.engine.consensus). Whoever is not there is left out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from typing import Literal, NamedTuple, Protocol
 from assistant_core.engine import prompt
 from assistant_core.engine.consensus import choose, mixed
 from assistant_core.engine.filling import complete, fill
-from assistant_core.engine.pairs import Index, Near, Pair
+from assistant_core.engine.pairs import Index, Near
 from assistant_core.engine.prompt import Part
+from assistant_core.engine.proposals import Proposals, candidates, numbers
+from assistant_core.engine.shape import shape
 from assistant_core.engine.values import missing
 
 Source = Literal["found", "model", "chat"]
@@ -55,7 +57,10 @@ class Answer(NamedTuple):
 
 
 class Blend(NamedTuple):
-    """How the opinions are formed and weighed; fitted on requests held out of NL2Bash's training part."""
+    """How the opinions are formed and weighed; fitted on requests held out of NL2Bash's training part.
+
+    What near pairs and intents propose together weighs as much as both do, whether it is ranked or not.
+    """
 
     retrieved: int = 80  # pairs that have a say
     sharpness: float = 7.0  # of nearness: how much more the nearest one counts
@@ -93,39 +98,51 @@ class Answerer:
         `directory`: its kind, as the command model was told it. The model stops after `deadline_s` seconds. `chat`
         waits for the lines of a chat model, with their natural log-probability; it is called last.
         """
-        known: dict[str, str] = {}
-        opinions = self._opinions(request, directory, deadline_s, known) if self._index.knows(request) else []
+        known, opinions = Proposals(), list[tuple[float, Mapping[str, float]]]()
+        if self._index.knows(request):
+            near = self._index.nearest(request, self._blend.retrieved)
+            asked = prompt.request(request, directory, _examples(near, self._blend.told))
+            weight, known = self._known(request, near)
+            opinions += [
+                (weight, self._ranked(request, known)),
+                (self._blend.made_up, self._made_up(request, asked, deadline_s)),
+            ]
         talk = {line: share for line, score in chat() if (share := math.exp(score))}
-        sure = sum(talk.values())
+        sure = min(sum(talk.values()), 1)
         if opinions or sure >= self._blend.sure:
             opinions.append((self._blend.chat * sure, talk))
         return [
-            Answer(line, probability, _source(line, known, talk), known.get(line, ""))
+            Answer(line, probability, _source(line, known, talk), self._answered(line, known))
             for line, probability in choose(mixed(opinions), count, partial(missing, request))
         ]
 
-    def _opinions(
-        self, request: str, directory: str, deadline_s: float, known: dict[str, str]
-    ) -> list[tuple[float, Mapping[str, float]]]:
-        blend, closeness = self._blend, self._index.closeness(request)
-        near = self._index.nearest(request, blend.retrieved)
-        asked = prompt.request(request, directory, _examples(near, blend.told))
-        return [
-            (max(blend.found, closeness**blend.growth), self._found(request, near, known)),
-            (blend.intended, self._intended(request, known)),
-            (blend.made_up, self._made_up(request, asked, deadline_s)),
-        ]
+    def known(self, request: str) -> Proposals:
+        """Return what near pairs and intents propose."""
+        return self._known(request, self._index.nearest(request, self._blend.retrieved))[1]
 
-    def _found(self, request: str, near: Iterable[Near], known: dict[str, str]) -> dict[str, float]:
-        return _filled(
-            request,
-            known,
-            ((pair, pair.weight * math.exp(self._blend.sharpness * (nearness - 1))) for pair, nearness in near),
-        )
+    def _known(self, request: str, near: Sequence[Near]) -> tuple[float, Proposals]:
+        """Return what `near` and the intents propose, and the weight of both."""
+        blend, pairs = self._blend, dict[str, list[int]]()
+        closeness = self._index.measured(request).closeness
+        likely = self._index.intended(request, blend.shapes)
+        sharpened = ((each, each.pair.weight * math.exp(blend.sharpness * (each.nearness - 1))) for each in near)
+        found = _filled(request, pairs, sharpened)
+        intended = _filled(request, pairs, ((each, each.nearness**blend.intents_sharpness) for each in likely))
+        opinions = [(max(blend.found, closeness**blend.growth), found), (blend.intended, intended)]
+        weight = sum(weight for weight, opinion in opinions if opinion)
+        return weight, Proposals(mixed(opinions), found, intended, pairs)
 
-    def _intended(self, request: str, known: dict[str, str]) -> dict[str, float]:
-        likely = self._index.intended(request, self._blend.shapes)
-        return _filled(request, known, ((pair, share**self._blend.intents_sharpness) for pair, share in likely))
+    def _ranked(self, request: str, known: Proposals) -> Mapping[str, float]:
+        """Return the lines that are known, each with its part of what the ranking gives its shape, if there is one."""
+        if self._index.ranking is None or not known.lines:
+            return known.lines
+        of = candidates(request, known)
+        shares = self._index.ranking.shares(numbers(request, of, self._index))
+        worth = dict(zip(of.shapes, shares / of.shares, strict=True))
+        return {line: share * worth[shape(line)] for line, share in known.lines.items() if shape(line) in worth}
+
+    def _answered(self, line: str, known: Proposals) -> str:
+        return self._index.pairs[known.pairs[line][0]].request if line in known.pairs else ""
 
     def _made_up(self, request: str, parts: Sequence[Part], deadline_s: float) -> Mapping[str, float]:
         if self._model is None:
@@ -141,26 +158,26 @@ class Answerer:
         return opinion
 
 
-def _source(line: str, known: Mapping[str, str], talk: Mapping[str, float]) -> Source:
-    return "found" if line in known else "chat" if line in talk else "model"
+def _source(line: str, known: Proposals, talk: Mapping[str, float]) -> Source:
+    return "found" if line in known.pairs else "chat" if line in talk else "model"
 
 
 def _examples(near: Iterable[Near], count: int) -> list[tuple[str, str]]:
     """Return the nearest requests with different lines, the nearest last."""
     lines: dict[str, str] = {}
-    for pair, _ in near:
-        lines.setdefault(pair.line, pair.request)
+    for each in near:
+        lines.setdefault(each.pair.line, each.pair.request)
     return [(request, line) for line, request in islice(lines.items(), count)][::-1]
 
 
-def _filled(request: str, known: dict[str, str], said: Iterable[tuple[Pair, float]]) -> dict[str, float]:
-    """Return the lines of the pairs with the values of `request`, each with the sum of its numbers.
+def _filled(request: str, pairs: dict[str, list[int]], said: Iterable[tuple[Near, float]]) -> dict[str, float]:
+    """Return the lines of what is near with the values of `request`, each with the sum of its numbers.
 
-    Which request each line is known to answer is written into `known`.
+    Which pairs propose each line is written into `pairs`.
     """
     opinion: defaultdict[str, float] = defaultdict(float)
-    for pair, number in said:
-        line = fill(request, pair.request, pair.line)
+    for near, number in said:
+        line = fill(request, near.pair.request, near.pair.line)
         opinion[line] += number
-        known.setdefault(line, pair.request)
+        pairs.setdefault(line, []).append(near.place)
     return opinion

@@ -52,6 +52,11 @@ class BM25:
                 scores[documents[part]] += weights[part]
         return scores
 
+    def holders(self, term: str) -> NDArray[np.int32]:
+        """Return which documents hold `term`, in order."""
+        starts, at = self.arrays.starts, self._number(term)
+        return self.arrays.documents[0:0] if at is None else self.arrays.documents[starts[at] : starts[at + 1]]
+
     def greatest(self, query: Sequence[str]) -> float:
         """Return the score of a document that says what `query` says, in the words that are known."""
         known = Counter(at for term in query if (at := self._number(term)) is not None)

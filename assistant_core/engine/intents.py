@@ -60,7 +60,7 @@ class Intents:
     def __init__(self, arrays: Arrays) -> None:
         terms = arrays.terms.tobytes().decode().split("\n")
         self._numbers = {term: number for number, term in enumerate(terms)}
-        self._learned = arrays
+        self.arrays = arrays
         self._rarity, self._scales, self._common = (
             each.astype(np.float32) for each in (arrays.rarity, arrays.vector_scales, arrays.common)
         )
@@ -82,7 +82,7 @@ class Intents:
 
     def shares(self, request: str) -> Floats:
         """Return the probability of each known shape (s,), which sum to 1."""
-        learned = self._learned
+        learned = self.arrays
         known = [number for term in features(request) if (number := self._numbers.get(term)) is not None]
         weights = self._rarity[known] * self._scales[:, known]
         weights *= LENGTH / max(float(np.linalg.norm(self._rarity[known])), 1e-6)

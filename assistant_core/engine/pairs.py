@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from assistant_core.engine.bm25 import BM25
 from assistant_core.engine.directions import Directions
+from assistant_core.engine.labels import Associations, Label, Together
 from assistant_core.engine.wording import terms
 from assistant_core.errors import ModelError
 
 if TYPE_CHECKING:
     from assistant_core.engine.intents import Intents
+    from assistant_core.engine.ranking import Ranking
 
 FILE = "pairs.jsonl.xz"
 FAR = 0.45  # cosine of the nearest request up to which meaning has no say; 2 % of real requests know none nearer
@@ -47,6 +49,21 @@ class Near(NamedTuple):
 
     pair: Pair
     nearness: float
+    place: int  # of the pair in the index
+
+
+class Measured(NamedTuple):
+    """A request, compared with each of the n pairs'."""
+
+    nearness: Floats  # (n,) by words and meaning, 1 for the nearest
+    words: Floats  # (n,) BM25 scores, 1 for the best
+    cosines: Floats  # (n,) 0 without an encoder
+    closeness: float  # how much of what is asked the nearest pair says: 1 for all of it, 0 for nothing
+
+    @property
+    def nearest(self) -> float:
+        """Cosine of the nearest request."""
+        return float(self.cosines.max(initial=0))
 
 
 class Encoder(Protocol):
@@ -73,71 +90,80 @@ def write(pairs: Sequence[Pair], file: Path) -> None:
 class Index:
     """The pairs, found by the words of their requests and, with an `encoder`, by their meaning.
 
-    `intents`: what was learned from these very pairs. `words` and `rows`: what is made of their requests, if it is
-    at hand.
+    `intents` and `ranking`: what was learned from these very pairs. `words`, `rows` and `associations`: what is made
+    of them, if it is at hand.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what was learned from the pairs, and what was made of them
         self,
         pairs: Sequence[Pair],
         encoder: Encoder | None = None,
         intents: Intents | None = None,
+        ranking: Ranking | None = None,
+        *,
         words: BM25 | None = None,
         rows: Directions | None = None,
+        associations: Associations | None = None,
     ) -> None:
-        self.pairs = pairs
+        self.pairs, self.ranking = pairs, ranking
         self._words = words or BM25(terms(pair.request) for pair in pairs)
+        self._associations = associations or Associations(pairs)
         self._encoder, self._intents = encoder, intents
-        self._last: tuple[str, Floats, float] | None = None  # a question asks more than once
+        self._last: tuple[str, Measured] | None = None  # a question asks more than once
         self._rows = rows or (Directions.of([pair.request for pair in pairs], encoder) if encoder else None)
         if intents:
             self._by_shape = np.argsort(intents.of_pair, kind="stable")
             self._sorted = intents.of_pair[self._by_shape]
 
+    @property
+    def weights(self) -> Floats:
+        """The weight of each pair (n,)."""
+        return self._associations.weights
+
     def nearest(self, request: str, count: int) -> list[Near]:
         """Return the `count` nearest pairs, nearest first; fewer where nothing is near. The first has nearness 1."""
-        nearness = self.nearness(request)
-        return [Near(self.pairs[at], float(nearness[at])) for at in _top(nearness, count) if nearness[at] > 0]
-
-    def nearness(self, request: str) -> Floats:
-        """Return how near each pair is, up to 1 for the nearest."""
-        return self._measured(request)[0]
+        nearness = self.measured(request).nearness
+        return [self._near(int(at), nearness[at]) for at in _top(nearness, count) if nearness[at] > 0]
 
     def knows(self, request: str) -> bool:
         """Say whether anything like `request` is known: by its meaning, or by what it wants. By words alone it is."""
-        if self._encoder is None or self._measured(request)[1] >= UNLIKE:
+        if self._encoder is None or self.measured(request).nearest >= UNLIKE:
             return True
-        return any(share >= UNSURE for _, share in self.intended(request, 1))
+        return any(near.nearness >= UNSURE for near in self.intended(request, 1))
 
-    def _measured(self, request: str) -> tuple[Floats, float]:
-        """Return how near each pair is, and the cosine of the nearest; 0 without an encoder."""
+    def measured(self, request: str) -> Measured:
+        """Return how near `request` is to the pairs."""
         if self._last is None or self._last[0] != request:
-            scores, nearest = _upto_one(self._words.scores(terms(request))), 0.0
+            asked = terms(request)
+            said, greatest = self._words.scores(asked), self._words.greatest(asked)
+            closeness = min(float(said.max(initial=0)) / greatest, 1.0) if greatest else 0.0
+            nearness = words = _upto_one(said)
+            cosines = np.zeros_like(words)
             if self._encoder is not None and self._rows is not None:
                 cosines = self._rows @ self._encoder.encode([request])[0]
-                nearest = float(cosines.max(initial=0))
-                if nearest > FAR:
-                    scores = (scores + _upto_one(cosines)) / np.float32(2)
-            self._last = (request, scores, nearest)
-        return self._last[1:]
+                if cosines.max(initial=0) > FAR:
+                    nearness = (words + _upto_one(cosines)) / np.float32(2)
+            self._last = (request, Measured(nearness, words, cosines, closeness))
+        return self._last[1]
 
-    def closeness(self, request: str) -> float:
-        """Return how much of what `request` says the nearest pair says: 1 for all of it, 0 for nothing."""
-        asked = terms(request)
-        greatest = self._words.greatest(asked)
-        return min(float(self._words.scores(asked).max(initial=0)) / greatest, 1.0) if greatest else 0.0
+    def together(self, words: Sequence[str], labels: Sequence[Label]) -> Together:
+        """Return how often the stems of requests go with the labels of lines."""
+        return self._associations.together([self._words.holders(word) for word in words], labels)
 
     def intended(self, request: str, count: int) -> list[Near]:
         """Return the nearest pair of each of the `count` shapes that are probably wanted, the most probable first."""
         if self._intents is None:
             return []
-        shares, nearness = self._intents.shares(request), self.nearness(request)
+        shares, nearness = self._intents.shares(request), self.measured(request).nearness
         found = []
         for number in _top(shares, count):
             first, last = np.searchsorted(self._sorted, [number, number + 1])
             members = self._by_shape[first:last]
-            found.append(Near(self.pairs[members[nearness[members].argmax()]], float(shares[number])))
+            found.append(self._near(int(members[nearness[members].argmax()]), shares[number]))
         return found
+
+    def _near(self, place: int, number: np.float32) -> Near:
+        return Near(self.pairs[place], float(number), place)
 
 
 def _top(scores: Floats, count: int) -> NDArray[np.intp]:

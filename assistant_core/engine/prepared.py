@@ -8,27 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any, NamedTuple, SupportsIndex, overload
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant_core import __version__
-from assistant_core.engine import bm25, directions, embed, intents, kept, pairs, registry, seal, wording
+from assistant_core.engine import (
+    bm25,
+    directions,
+    embed,
+    intents,
+    kept,
+    labels,
+    pairs,
+    proposals,
+    ranking,
+    registry,
+    seal,
+    shape,
+    wording,
+)
 from assistant_core.engine.bm25 import BM25
 from assistant_core.engine.directions import Directions
 from assistant_core.engine.intents import Intents
 from assistant_core.engine.kept import Arrays
+from assistant_core.engine.labels import Associations
 from assistant_core.engine.pairs import Encoder, Index, Pair
+from assistant_core.engine.ranking import Ranking
 from assistant_core.engine.registry import Model
 from assistant_core.errors import ModelError
 from assistant_core.settings import Paths
 
 FOLDER = "prepared"  # in the cache folder
-_TEXT, _ENDS, _ROWS, _SCALES, _WORDS, _INTENTS = "text", "ends", "rows", "scales", "words.", "intents."
+_TEXT, _ENDS, _ROWS, _SCALES = "text", "ends", "rows", "scales"
+_WORDS, _ASSOCIATIONS, _INTENTS, _RANKING = "words.", "associations.", "intents.", "ranking."  # what names begin with
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,20 +53,23 @@ _LOG = logging.getLogger(__name__)
 def index(known: Model, embedding: Model | str | None, encoder: Encoder | None, paths: Paths) -> Index:
     """Return the index of the `known` requests; `encoder` is the `embedding`, opened, or a model of that name.
 
-    Raises ModelError, SealError.
+    The ranking knows the nearness that our own embedding finds, and is left out with another one. Raises ModelError,
+    SealError.
     """
     models = [known, *([embedding] if isinstance(embedding, Model) else [])]
     if any(seal.is_sealed(file) for model in models for file in model.files.values()):
-        return _index(_made(known, encoder, paths), encoder)
-    name = _name(models, embedding if isinstance(embedding, str) else "")
-    return _index(kept.kept(paths.cache / FOLDER, name, lambda: _made(known, encoder, paths)), encoder)
+        arrays = _made(known, encoder, paths)
+    else:
+        name = _name(models, embedding if isinstance(embedding, str) else "")
+        arrays = kept.kept(paths.cache / FOLDER, name, lambda: _made(known, encoder, paths))
+    return _index(arrays, encoder, ranked=isinstance(embedding, Model))
 
 
 def _name(models: Sequence[Model], other: str) -> str:
     """Return what tells one result of `_made` from another: the files that it is made of, and how."""
     sources = [file.sha256.encode() for model in models for _, file in sorted(model.card.files.items())]
     sources += [other.encode()]
-    modules = (bm25, directions, embed, intents, pairs, wording)
+    modules = (bm25, directions, embed, intents, labels, pairs, proposals, ranking, shape, wording)
     ways = [_code(str(module.__file__)) for module in modules] + [_code(__file__)]
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in sources + ways)).hexdigest()[:32]
 
@@ -73,32 +93,34 @@ def _made(known: Model, encoder: Encoder | None, paths: Paths) -> Arrays:
         _ENDS: np.flatnonzero(text == ord("\n")) + 1,
         **({_ROWS: rows.rows, _SCALES: rows.scales} if rows else {}),
         **{_WORDS + name: array for name, array in words._asdict().items()},
-        **{_INTENTS + name: array for name, array in _learned(known, len(found), paths).items()},
+        **{_ASSOCIATIONS + name: array for name, array in Associations(found).arrays._asdict().items()},
+        **_learned(known, intents.FILE, _INTENTS, lambda file: Intents.open(file, len(found)).arrays, paths),
+        **_learned(known, ranking.FILE, _RANKING, lambda file: Ranking.open(file).arrays, paths),
     }
 
 
-def _learned(known: Model, count: int, paths: Paths) -> Arrays:
-    """Return the arrays of the intents of so many pairs; none where there are none that fit."""
-    if intents.FILE not in known.files:
+def _learned(known: Model, name: str, prefix: str, read: Callable[[Path], NamedTuple], paths: Paths) -> Arrays:
+    """Return the arrays of the file called `name`; none where there is no sound one."""
+    if name not in known.files:
         return {}
-    with registry.open_file(known, intents.FILE, paths) as file:
+    with registry.open_file(known, name, paths) as file:
         try:
-            Intents.open(file, count)
+            return {prefix + each: array for each, array in read(file)._asdict().items()}
         except ModelError as error:
-            _LOG.warning("%s; requests are looked up without them", error)
+            _LOG.warning("%s; requests are looked up without it", error)
             return {}
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in intents.Arrays._fields}
 
 
-def _index(arrays: Arrays, encoder: Encoder | None) -> Index:
-    learned = _named(_INTENTS, arrays)
+def _index(arrays: Arrays, encoder: Encoder | None, *, ranked: bool) -> Index:
+    learned, order = _named(_INTENTS, arrays), _named(_RANKING, arrays)
     return Index(
         _Pairs(arrays[_TEXT], arrays[_ENDS]),
         encoder,
         Intents(intents.Arrays(**learned)) if learned else None,
+        Ranking(ranking.Arrays(**order)) if order and ranked else None,
         words=BM25(arrays=bm25.Arrays(**_named(_WORDS, arrays))),
         rows=Directions(arrays[_ROWS], arrays[_SCALES]) if _ROWS in arrays else None,
+        associations=Associations(arrays=labels.Arrays(**_named(_ASSOCIATIONS, arrays))),
     )
 
 

@@ -64,7 +64,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[Data, ...]
     scores: dict[str, Any]
     command: str  # how it was made
-    base: str | None  # version that it was trained from
+    base: str | None  # version that it was trained from; of an adapter, the sha256 of the chat model's file
     trained_on: str  # such as "CPU, 4 cores" or "GPU NVIDIA H100"
     pieces: dict[str, tuple[str, ...]] = {}
 

@@ -15,11 +15,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from assistant_core.engine import embed, intents, llm, pairs, registry
+from assistant_core.engine import embed, intents, llm, pairs, ranking, registry
 from assistant_core.engine.answer import Answerer
 from assistant_core.engine.command import CommandModel
 from assistant_core.engine.intents import Intents
 from assistant_core.engine.pairs import Index
+from assistant_core.engine.ranking import Ranking
 from assistant_core.errors import TrainingError
 from training import examples, public
 from training.corpus import ours
@@ -137,8 +138,14 @@ def retrieving(rows: Iterable[Row], folders: Folders, command: CommandModel) -> 
     """Return those who look requests up, alone and as the program does, without and with the model."""
     requests, lines = _columns(rows, "request")
     encoder = embed.Embedding.open(folders.embedding)
-    found, learned = pairs.read(folders.pairs / pairs.FILE), folders.pairs / intents.FILE
-    index = Index(found, encoder, Intents.open(learned, len(found)) if learned.exists() else None)
+    found = pairs.read(folders.pairs / pairs.FILE)
+    learned, order = folders.pairs / intents.FILE, folders.pairs / ranking.FILE
+    index = Index(
+        found,
+        encoder,
+        Intents.open(learned, len(found)) if learned.exists() else None,
+        Ranking.open(order) if order.exists() else None,
+    )
     return {
         "BM25": Nearest(lines, by_words(requests)),
         "embedding": Nearest(lines, by_meaning(requests, encoder)),
