@@ -173,6 +173,8 @@ def test_a_file_that_changes_is_read_anew_before_it_is_touched(
         assert model.lines(FEED, PLACE).lines[0][0] == line
         os.truncate(file, 5000)
         with pytest.raises(ModelError, match="is not a model that"):
+            model.warm(FEED)
+        with pytest.raises(ModelError, match="is not a model that"):
             model.lines(FEED, PLACE)
 
 

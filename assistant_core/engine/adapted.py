@@ -60,9 +60,7 @@ class Adapted:
 
         Raises ModelError if the file has changed and cannot be used any more.
         """
-        if self._identity != digests.identity(self._file):  # what was mapped may be gone, and touching it is fatal
-            self.close()
-            self._open()
+        self._look()
         home, user, host = place[:3] if self._adapter else ("", "", "")
         asked = [{**each, "content": normalise(each["content"], home, user, host)} for each in messages]
         found = self._model.lines(asked, count=COUNT, deadline_s=deadline_s)
@@ -70,13 +68,21 @@ class Adapted:
         return Said(lines, self._adapter, self._note)
 
     def warm(self, messages: Sequence[Message]) -> None:
-        """Read the beginning that all questions have in common."""
+        """Read the beginning that all questions have in common. Raises ModelError as `lines` does."""
+        self._look()
         self._model.lines(messages, count=1, tokens=1)
+
+    def _look(self) -> None:
+        """Read the file anew if it has changed: what was mapped may be gone, and touching it is fatal."""
+        if self._identity != digests.identity(self._file):
+            self.close()
+            self._open()
 
     def _open(self) -> None:
         check_memory(self._file)
-        self._identity = digests.identity(self._file)
+        identity = digests.identity(self._file)
         self._model = ChatModel(self._file)
+        self._identity = identity  # now that there is a model of it
         self._adapter = self._note = ""
         try:
             self._put_on()
