@@ -83,6 +83,13 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     subject: str = ""  # the line or the question it is about
     response: str = ""  # what was shown
 
+    @property
+    def teaches(self) -> bool:
+        """Whether there is something to learn from it: it was helpful, and but for explanations a line."""
+        shown = self.response.strip()
+        several = "\n" in shown and self.about != "explanation"
+        return self.rating == "helpful" and self.about != "nothing" and bool(self.subject and shown) and not several
+
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line and what it means, taught by the user."""

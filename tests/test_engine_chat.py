@@ -101,8 +101,8 @@ def test_what_is_no_chat_model_is_refused(tmp_path: Path) -> None:
         ("{{ 1 / 0 }}", "cannot be used .ZeroDivisionError"),
         ("{{ messages[0].content.__class__.__mro__ }}", "cannot be used .jinja2.exceptions.SecurityError"),
         ("{{ 'a' * 3000000000 }}", "cannot be used .MemoryError"),
-        ("{{ 10 ** (10 ** 9) }}{{ messages[1].content }}", "takes more than 3 s"),
-        ("{% for i in range(9999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "takes more than 3 s"),
+        ("{{ 10 ** (10 ** 9) }}{{ messages[1].content }}", "takes more than 1 s"),
+        ("{% for i in range(9999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "takes more than 1 s"),
         ("what to do?", "tells a question 0 times, expected once"),
         ("{{ messages[1].content }}{{ messages[1].content }}", "tells a question 2 times"),
         ("{{ 'word ' * 900 }}{{ messages[1].content }}", "takes [0-9]+ tokens, expected 512 at most"),
@@ -112,7 +112,7 @@ def test_a_template_that_cannot_be_used_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
     monkeypatch.setattr(tiny_models, "TEMPLATE", text)
-    monkeypatch.setattr(template, "SECONDS", 3)
+    monkeypatch.setattr(template, "SECONDS", 1)
     words = tiny_models.vocabulary(tmp_path / "tokenizer.model")
     tiny_models.chat_folder(tmp_path, words.size)
     gguf = tiny_models.chat_gguf(tmp_path, words.file, tmp_path / "odd.gguf")

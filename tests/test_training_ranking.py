@@ -125,13 +125,12 @@ def test_the_same_is_learned_again() -> None:
     assert [each.tolist() for each in one] == [each.tolist() for each in other]
 
 
-def test_what_is_learned_is_the_network_that_answers() -> None:
+def test_numbers_are_taken_from_the_mean_of_those_that_were_seen() -> None:
     examples = lists(40)
     learned = training.train(examples, Plan(epochs=1, dropout=0.0))
     assert learned.mean == pytest.approx(
         np.concatenate([ranking.inputs(each.numbers) for each in examples]).mean(axis=0), abs=1e-4
     )
-    assert Ranking(learned).shares(examples[0].numbers).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("count", [0, training.LEAST - 1])

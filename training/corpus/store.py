@@ -122,16 +122,12 @@ def _taught(examples: Iterable[Example], machine: Machine) -> Iterator[Row]:
 def _judged(feedback: Iterable[Feedback], machine: Machine, skips: Skips) -> Iterator[Row]:
     """Yield what was called helpful; the last word on the same thing counts."""
     for last in {(each.about, each.subject, each.response): each for each in feedback}.values():
-        line, response = _cleaned(last.subject, machine), _cleaned(last.response, machine).strip()
-        if last.rating != "helpful":
-            skips.add(NAME, "called unhelpful")
-        elif last.about == "nothing" or not line or not response:
-            skips.add(NAME, "feedback about nothing shown")
-        elif "\n" in response and last.about != "explanation":
-            skips.add(NAME, "feedback about several lines")
-        else:
+        if last.teaches:
+            line, response = _cleaned(last.subject, machine), _cleaned(last.response, machine).strip()
             task, said = _LEARNED[last.about], _flowing(response) if last.about == "explanation" else response
             yield _row(task, (line,) if task == "line" else (line, said), last.at_ns, weight=LIKED)
+        else:
+            skips.add(NAME, "called unhelpful" if last.rating == "unhelpful" else "feedback about no line")
 
 
 def _flowing(answer: str) -> str:
